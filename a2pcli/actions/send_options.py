@@ -11,7 +11,7 @@ from a2pcli.errors import InvalidInput, Refused
 from a2pcli.ledger.alternatives import gateways_of
 from a2pcli.ledger.records import MONEY_UNITS, Run
 from a2pcli.sending.options import SendOptions
-from a2pcli.sending.pace import shared_paces, shared_quotas
+from a2pcli.sending.pace import channels_of_account, shared_paces, shared_quotas
 
 if TYPE_CHECKING:
     from a2pcli.actions.send_watcher import SendRequest
@@ -37,7 +37,11 @@ def send_options(
     elif run.sending.get("max_cost"):
         given["max_cost"] = run.sending["max_cost"]
     accounts = {name: account_pace(settings, name) for name in gateways_of(run).values()}
-    found = [pace for account in accounts.values() for pace in shared_paces(run, account)]
+    found = [
+        pace
+        for account in accounts.values()
+        for pace in shared_paces(run, account, channels_of_account(account, gateways_of(run)))
+    ]
     # The campaign's own pace comes with each account, and a message takes one slot of it.
     given["shared"] = list({pace.key: pace for pace in found}.values())
     given["quotas"] = shared_quotas(run, accounts)

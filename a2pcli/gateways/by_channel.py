@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from a2pcli.errors import GatewayUnusable
 from a2pcli.gateways.base import Capabilities, Gateway, Health, TellsDeparture
 from a2pcli.messages import Cause, Message, Outcome, Verdict
 
@@ -57,6 +58,18 @@ class GatewayByChannel:
             for one in done:
                 await one.close()
             raise
+
+    async def open_each(self) -> dict[str, GatewayUnusable]:
+        """Open those that can be used; gives the others by name, and why. Raises ``GatewayUnusable`` where none can."""
+        unusable: dict[str, GatewayUnusable] = {}
+        for one in self.parts:
+            try:
+                await one.open()
+            except GatewayUnusable as error:
+                unusable[one.name] = error
+        if len(unusable) == len(self.parts):
+            raise next(iter(unusable.values()))
+        return unusable
 
     async def close(self) -> None:
         """Close all of them; safe to call twice."""

@@ -17,6 +17,7 @@ from a2pcli.ledger import (
     channel_counts,
     choosing,
     claims,
+    claims_by_gateway,
     counting,
     fallbacks,
     falling,
@@ -35,7 +36,7 @@ from a2pcli.ledger.core import SubStore
 from a2pcli.ledger.falling import Due
 from a2pcli.ledger.falling_back import FallenBack, Revocations
 from a2pcli.ledger.faults import retrying, translates_errors
-from a2pcli.ledger.records import SENDABLE, Exchange, Run, Settled, now_ms
+from a2pcli.ledger.records import SENDABLE, Exchange, Rooms, Run, Settled, now_ms
 from a2pcli.ledger.runs import run_by_id
 from a2pcli.ledger.tables import attempts
 from a2pcli.messages import State
@@ -154,13 +155,13 @@ class Attempts(SubStore):
         want: int,
         now: int,
         known: Collection[int] | None = None,
-        rooms: Mapping[str, int] = claims.NO_ROOMS,
+        rooms: Rooms | None = None,
     ) -> Exchange:
         """Record outcomes and claim up to ``want`` due messages, durably, in one transaction.
 
         If it raises, the same call can be repeated. If the connection broke after the commit, its claims never reached
         the sender: with ``known``, the ids of all messages the sender holds, other claims are returned to the plan.
-        ``rooms``: how many messages each gateway may be given now, for the chooser of ``choose_by``.
+        ``rooms``: of a run with several gateways, how many messages each may be given now; ``want`` is their sum.
         """
 
         hold, lease = self._ledger.holds.get(run.number), self._lease(run)
@@ -179,6 +180,7 @@ class Attempts(SubStore):
                         self._progress[run.number] = claims.beginning(connection, run, lease)
                     progress = self._progress.get(run.number) or claims.beginning(connection, run, lease)
                     progress.halving = progress.halving or halving
+                    progress.channels = claims_by_gateway.claimed_channels(run, rooms)
                     progress.plan.begin()
                     if book is not None and (settled or want > 0):
                         entry = book.begin(connection, settled, now)

@@ -21,7 +21,7 @@ from sqlalchemy.engine import Connection
 
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger.outcomes import IS_SUBMITTING, hold_back
-from a2pcli.ledger.records import Claimed, Run
+from a2pcli.ledger.records import Claimed, Rooms, Run
 from a2pcli.ledger.statements import PreparedStatement
 from a2pcli.ledger.tables import attempts
 
@@ -80,7 +80,7 @@ _go_by = PreparedStatement(
 
 
 def choose(
-    connection: Connection, run: Run, claim: Claim, chooser: Chooser, rooms: Mapping[str, int]
+    connection: Connection, run: Run, claim: Claim, chooser: Chooser, rooms: Rooms | None
 ) -> dict[int, int]:
     """Give each message of the claim its gateway; those that may not go now wait again. Gives the ids of these, each
     with its moment (UTC milliseconds)."""
@@ -89,7 +89,8 @@ def choose(
     going: list[Claimed] = []
     rows: list[tuple[str | None, int, int | None, str | None, int]] = []
     due: dict[int, int] = {}
-    for one, choice in zip(claim.claimed, chooser(claim.claimed, rooms), strict=True):
+    left = {} if rooms is None else rooms.by_gateway
+    for one, choice in zip(claim.claimed, chooser(claim.claimed, left), strict=True):
         message = one.message
         if choice.gateway is None:
             due[message.id] = claim.now + max(1, int(choice.again_in * 1000))

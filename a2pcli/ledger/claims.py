@@ -14,19 +14,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import replace
-from types import MappingProxyType
 from typing import NamedTuple
 
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.engine import Connection
 
 from a2pcli.dataclass import dataclass
-from a2pcli.ledger import attempt_counts, caps, choosing, clocks, counting, leases, paces, quotas, spending
-from a2pcli.ledger.one_claim import Binding, Claim
+from a2pcli.ledger import (
+    attempt_counts,
+    caps,
+    choosing,
+    claims_by_gateway,
+    clocks,
+    counting,
+    leases,
+    paces,
+    quotas,
+    spending,
+)
+from a2pcli.ledger.binding import Binding
+from a2pcli.ledger.loaded_chunk import RowKind
+from a2pcli.ledger.one_claim import Claim
 from a2pcli.ledger.outcomes import IS_PLANNED, IS_SUBMITTING, add_run_event, hold_back, lose, release, settle
 from a2pcli.ledger.plan_cursor import PlanCursor
 from a2pcli.ledger.plans import UNCOUNTED, changed, of_run
-from a2pcli.ledger.records import Exchange, Run, RunState, Settled
+from a2pcli.ledger.records import Exchange, Rooms, Run, RunState, Settled
 from a2pcli.ledger.statements import is_on, later, together
 from a2pcli.ledger.tables import attempts, runs
 from a2pcli.messages import State
@@ -37,10 +49,6 @@ _c = attempts.c
 _state = select(runs.c.state, runs.c.changes).where(runs.c.number == bindparam("run"))
 _STATE = "SELECT state, changes FROM runs WHERE number = %s FOR SHARE"
 """Until the commit, no other process can cancel the run, erase one of its people or refuse a country."""
-
-
-NO_ROOMS: Mapping[str, int] = MappingProxyType({})
-"""Any number for every gateway."""
 
 
 @dataclass(slots=True)
@@ -61,6 +69,8 @@ class SenderPosition:
     """Token of this sender's chunk leases if it is one of several."""
     is_counted: bool = False
     """Whether a sender of the run has a budget, so all of them count the cost."""
+    channels: frozenset[str] | None = None
+    """The channels that messages are claimed for now, in a run with several gateways; None for all."""
     leases_from: float = 0.0
     """``steady`` time before which asking for another chunk is pointless."""
 
@@ -149,13 +159,13 @@ def exchange(
     budget: Mapping[str, int] | None = None,
     entry: quotas.Entry | None = None,
     chooser: choosing.Chooser | None = None,
-    rooms: Mapping[str, int] = NO_ROOMS,
+    rooms: Rooms | None = None,
 ) -> tuple[Exchange, SenderPosition]:
     """Record outcomes, then claim what the ``shared`` paces and the quotas of ``entry`` allow.
 
     ``budget`` is what all senders of the run may spend together, if there are several. ``chooser`` gives each
-    claimed message its gateway; ``rooms`` are the messages each gateway has room for. The caller commits before
-    anything is handed over.
+    claimed message its gateway. ``rooms`` are the messages each gateway of several has room for; ``want`` is then
+    their sum. The caller commits before anything is handed over.
     """
     if progress.binding.caps and want > 0:
         caps.lock(connection)
@@ -181,8 +191,10 @@ def exchange(
         spending.take_off(connection, run, freed)
         return Exchange([], 0, progress.left, None, pause=wait.seconds(now), quota=wait), progress
     wanted = want if slots is None else min(want, slots.room)
-    wanted = wanted if entry is None else min(wanted, entry.room)
-    if slots is not None and not wanted:
+    most = want if entry is None else min(want, entry.room)
+    wanted = min(wanted, most)
+    by_channel = rooms is not None and chooser is None
+    if slots is not None and not wanted and not by_channel:
         spending.take_off(connection, run, freed)
         return Exchange([], 0, progress.left, None, pause=slots.pause), progress
     claim = Claim(
@@ -190,10 +202,9 @@ def exchange(
         halving=progress.halving,
         lease=progress.lease,
     )
-    waited = claim.waited((wanted + progress.odd) // 2)
-    claim.fresh()
-    if waited:
-        claim.waited(claim.room)
+    by_gateway = claims_by_gateway.fill(
+        claim, rooms if by_channel else None, slots, odd=progress.odd, most=most
+    )
     skipped = claim.skipped + claim.gate.expired
     waiting = progress.waiting - claim.of_waiting + claim.gone_on
     progress = replace(progress, waiting=waiting, odd=not progress.odd)
@@ -208,6 +219,9 @@ def exchange(
         return _paced(claimed, slots), progress
     if over:
         return _paced(Exchange(claim.claimed, skipped, progress.left, None, more=True), slots), progress
+    if by_gateway is not None and by_gateway.is_partial:
+        found = Exchange(claim.claimed, skipped, progress.left, None, by_gateway=by_gateway)
+        return _paced(found, slots), progress
     if not_now:
         pause = 0.0 if claim.claimed else max(0.001, (min(not_now.values()) - now) / 1000)
         more = bool(claim.claimed)
@@ -273,10 +287,10 @@ def is_elsewhere(connection: Connection, run: Run, progress: SenderPosition, now
     return in_plan or leases.others_are_busy(connection, run, progress.lease)
 
 
-def _goes(run: Run, progress: SenderPosition, now: int) -> Callable[[int | None], bool]:
-    """Return a function that tells whether a clock is open now."""
-    gate = clocks.Gate(run, progress.binding.clocks, now)
-    return lambda clock: gate(clock) is None
+def _goes(run: Run, progress: SenderPosition, now: int) -> Callable[[RowKind], bool]:
+    """Return a function that tells whether a clock is open now, for channels that are claimed."""
+    gate, channels = clocks.Gate(run, progress.binding.clocks, now), progress.channels
+    return lambda kind: gate(kind[0]) is None and (channels is None or (kind[1] or run.channel) in channels)
 
 
 def more_chunks(

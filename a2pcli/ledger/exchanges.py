@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from a2pcli.dataclass import dataclass
@@ -59,6 +59,25 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True)
+class Rooms:
+    """How many more messages each gateway of a run may be given now, by its name. What is for those in ``stopped`` is
+    left as it is, and nobody waits for it."""
+
+    by_gateway: Mapping[str, int]
+    stopped: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ByGateway:
+    """What a claim for several gateways found: ``dry`` had less to claim than there was room for; ``paced`` may be
+    asked for in so many seconds, by a pace that processes share. ``is_partial``: of some nobody looked what is left."""
+
+    dry: frozenset[str]
+    paced: Mapping[str, float]
+    is_partial: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """The result of ``Attempts.exchange``.
 
@@ -79,3 +98,4 @@ class Exchange:
     short_of: str | None = None
     elsewhere: bool = False
     quota: QuotaWait | None = None
+    by_gateway: ByGateway | None = None

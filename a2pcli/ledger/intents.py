@@ -10,9 +10,10 @@ transaction, which is then made again in halves, until such a row is alone.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import bindparam, case, func, literal_column, select, update
+from sqlalchemy import Select, bindparam, case, func, literal_column, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
@@ -62,10 +63,27 @@ WAITED_CLOCKS = (
     .order_by(_c.due_at)
     .limit(bindparam("want"))
 )
-# Limited to the chunks of one of several senders.
-WAITED_MINE, WAITED_CLOCKS_MINE = WAITED.where(IS_MINE), WAITED_CLOCKS.where(IS_MINE)
+# Of some of the run's channels.
+_OF_CHANNELS = func.coalesce(_c.channel, bindparam("own_channel")).in_(bindparam("channels", expanding=True))
+_WAITED = {
+    (clocks, mine, some): reduce(lambda query, one: query.where(one), conditions, query)
+    for clocks, query in ((False, WAITED), (True, WAITED_CLOCKS))
+    # "Mine" are the chunks that one of several senders has.
+    for mine, some, conditions in (
+        *((False, False, ()), (True, False, (IS_MINE,))),
+        *((False, True, (_OF_CHANNELS,)), (True, True, (IS_MINE, _OF_CHANNELS))),
+    )
+}
+
+
+def waited(*, only_clocks: bool, mine: bool, some_channels: bool) -> Select[Any]:
+    """The query of rows that waited: all of them, or only of the sender's chunks, or of some channels."""
+    return _WAITED[only_clocks, mine, some_channels]
+
+
 THESE = CANDIDATE.where(_c.id.in_(bindparam("ids", expanding=True)), IS_PLANNED).order_by(_c.id)
 NEXT_DUE = select(func.min(_c.due_at)).where(_c.run == bindparam("run"), _c.due_at.is_not(None))
+NEXT_DUE_OF_CHANNELS = NEXT_DUE.where(_OF_CHANNELS)
 
 
 _intent = (

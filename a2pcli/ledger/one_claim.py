@@ -12,7 +12,6 @@ from sqlalchemy.engine import Connection
 from a2pcli.addresses.kinds import Kind
 from a2pcli.addresses.phone.same_phone import has_other_forms
 from a2pcli.channels import kind_of_channel
-from a2pcli.dataclass import dataclass
 from a2pcli.ledger import caps, clocks, erased, other_forms, refusals
 from a2pcli.ledger.alternatives import Alternative
 from a2pcli.ledger.asking_again import (
@@ -27,6 +26,7 @@ from a2pcli.ledger.asking_again import (
     stopped_waiting,
 )
 from a2pcli.ledger.attempt_ids import is_later
+from a2pcli.ledger.binding import Binding
 from a2pcli.ledger.channel_ways import contents_of_waiting, ways_of_fresh, ways_of_waiting
 from a2pcli.ledger.claimed_messages import Way, by_their_own_ways, claimed_messages
 from a2pcli.ledger.fallbacks import as_next, follow_skipped
@@ -37,22 +37,21 @@ from a2pcli.ledger.intents import (
     CLOCK,
     ID,
     NEXT_DUE,
+    NEXT_DUE_OF_CHANNELS,
     SENDER,
     THESE,
-    WAITED,
-    WAITED_CLOCKS,
-    WAITED_CLOCKS_MINE,
-    WAITED_MINE,
     WHY_NOT,
     claim_fresh,
     mark_postgres,
     mark_sqlite,
     skip_fresh,
     skip_waiting,
+    waited,
 )
+from a2pcli.ledger.loaded_chunk import Fresh, RowKind
 from a2pcli.ledger.optouts import binds
 from a2pcli.ledger.outcomes import note_each, note_run
-from a2pcli.ledger.plan_cursor import Beside, Fresh, PlanCursor
+from a2pcli.ledger.plan_cursor import Beside, PlanCursor
 from a2pcli.ledger.plan_store import End
 from a2pcli.ledger.records import Claimed, Run
 from a2pcli.ledger.tables import attempts
@@ -65,14 +64,6 @@ Others = Mapping[int, tuple[str, ...]]
 """The other addresses of some rows' people, by row id."""
 
 _OPEN = (None, refusals.ASKS_SENDER)
-
-
-@dataclass(frozen=True, slots=True)
-class Binding:
-    """What restricts the messages of a run: its clocks by number, and its caps."""
-
-    clocks: Mapping[int, clocks.RunClock]
-    caps: caps.Caps
 
 
 class Claim:
@@ -98,6 +89,8 @@ class Claim:
         self.halving = halving
         self.lease = lease
         """Token of this sender's chunk leases if it is one of several."""
+        self.channels: frozenset[str] | None = None
+        """The only channels claimed now, in a run with several gateways; None for all."""
         self.caps = binding.caps
         self.gate = clocks.Gate(run, binding.clocks, now)
         self.is_gated = bool(binding.clocks)
@@ -134,7 +127,17 @@ class Claim:
             "binds": binds(run.purpose),
             "lease": self.lease,
         }
+        if self.channels is not None:
+            parameters |= {"channels": sorted(self.channels), "own_channel": run.channel}
         return self.connection.execute(query, parameters).all()
+
+    def fill(self, *, odd: bool) -> None:
+        """Claim until there is no room: half of those that waited, half of those that nothing happened to yet, and more
+        of one kind where there are too few of the other. ``odd``: which kind gets the larger half."""
+        may_be_more = self.waited((self.room + odd) // 2)
+        self.fresh()
+        if may_be_more:
+            self.waited(self.room)
 
     def waited(self, most: int) -> bool:
         """Claim up to ``most`` due waiting rows, longest due first; return whether there may be more."""
@@ -144,16 +147,20 @@ class Claim:
                 ids = self._open_due(room)
                 rows = self._find(THESE, ids=ids) if ids else ()
             else:
-                rows = self._find(WAITED if self.lease is None else WAITED_MINE, want=room)
+                rows = self._find(self._waited(only_clocks=False), want=room)
             self._take(rows)
             if len(rows) < room:
                 return False
         return True
 
+    def _waited(self, *, only_clocks: bool) -> Any:
+        mine, some = self.lease is not None, self.channels is not None
+        return waited(only_clocks=only_clocks, mine=mine, some_channels=some)
+
     def _open_due(self, room: int) -> list[int]:
         """Return the first due rows whose clock is open; those before them keep waiting."""
         page = room
-        query = WAITED_CLOCKS if self.lease is None else WAITED_CLOCKS_MINE
+        query = self._waited(only_clocks=True)
         while True:
             rows = self._find(query, want=page)
             expired = self.gate.expired
@@ -169,7 +176,7 @@ class Claim:
     def fresh(self) -> None:
         """Claim messages of the plan without attempts whose clocks are open; expire those whose time is over."""
         if self.is_gated:
-            for clock in [clock for clock, many in self.plan.left.items() if many > 0]:
+            for clock in {clock for (clock, _), many in self.plan.left.items() if many > 0}:
                 self._end_if_expired(clock)
         while self.room:
             rows = self.plan.take(self.connection, self.room, self.goes)
@@ -177,9 +184,12 @@ class Claim:
                 return
             self._take_fresh(rows)
 
-    def goes(self, clock: int | None) -> bool:
-        """Return whether messages of this clock may be sent now."""
-        return self.gate(clock) is None
+    def goes(self, kind: RowKind) -> bool:
+        """Return whether messages of this clock and channel may be sent now."""
+        return self.gate(kind[0]) is None and self._is_asked(kind)
+
+    def _is_asked(self, kind: RowKind) -> bool:
+        return self.channels is None or (kind[1] or self.run.channel) in self.channels
 
     def _end_if_expired(self, clock: int | None) -> None:
         """Expire the remaining messages of this clock if it does not open before their end."""
@@ -195,9 +205,9 @@ class Claim:
 
     def next_due(self) -> int | None:
         """Return when the first waiting message may be sent (UTC ms), by its retry or its clock; None if none waits."""
-        moments = [self.connection.execute(NEXT_DUE, {"run": self.run.number}).scalar()]
-        for clock, many in self.plan.left.items():
-            why = self.gate(clock) if many > 0 else None
+        moments = [self._find(NEXT_DUE if self.channels is None else NEXT_DUE_OF_CHANNELS)[0][0]]
+        for kind, many in self.plan.left.items():
+            why = self.gate(kind[0]) if many > 0 and self._is_asked(kind) else None
             moments.append(None if why is None else why.until)
         return min((moment for moment in moments if moment is not None), default=None)
 

@@ -7,7 +7,7 @@ or later, never before. Slots are given a moment ahead only, so that no process 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 from sqlalchemy import BigInteger, bindparam, cast, extract, func, select, text, update
@@ -40,13 +40,14 @@ _server_time = select(cast(extract("epoch", func.clock_timestamp()) * MICRO, Big
 class SharedPace:
     """A rate in messages or parts per second, shared by all runs and processes with the same ``key``.
 
-    ``sender`` limits it to what this sender sends.
+    ``sender`` limits it to what this sender sends, ``channels`` to messages of these channels.
     """
 
     key: str
     per_second: float
     unit: str
     sender: str | None = None
+    channels: frozenset[str] | None = None
 
     def weight(self, parts: int) -> int:
         """Return the slots that a message of ``parts`` parts takes."""
@@ -82,8 +83,27 @@ class Slots:
 
     @property
     def room(self) -> int:
-        """Number of messages that may be claimed now, by the paces that apply to all of them."""
-        return min((self._within(one) for one in self._shared if one.sender is None), default=2**31)
+        """How many messages may be claimed now, by the paces that bind all of them."""
+        binding = (one for one in self._shared if one.sender is None and one.channels is None)
+        return min(map(self._within, binding), default=2**31)
+
+    def room_of(self, channels: Set[str], claimed: Mapping[str, int]) -> int:
+        """How many messages of these channels may be claimed now; ``claimed`` in this transaction, by channel, have no
+        slot yet."""
+        found = 2**31
+        for one in self._binding(channels):
+            taken = sum(
+                many for name, many in claimed.items() if one.channels is None or name in one.channels
+            )
+            found = min(found, self._within(one) - taken)
+        return found
+
+    def _binding(self, channels: Set[str]) -> list[SharedPace]:
+        return [
+            one
+            for one in self._shared
+            if one.sender is None and (one.channels is None or not one.channels.isdisjoint(channels))
+        ]
 
     def _within(self, pace: SharedPace) -> int:
         left = self._now + int(AHEAD * MICRO) - self._next[pace.key]
@@ -92,12 +112,18 @@ class Slots:
     @property
     def pause(self) -> float:
         """Seconds until there is room again, for several messages at once if the pace is fast; above 0."""
+        return self._pause([one for one in self._shared if one.sender is None and one.channels is None])
+
+    def pause_of(self, channels: Set[str]) -> float:
+        """The same for messages of these channels."""
+        return self._pause(self._binding(channels))
+
+    def _pause(self, binding: Iterable[SharedPace]) -> float:
         waits = [
             (self._next[one.key] - self._now) / MICRO - AHEAD + min(AHEAD / 2, 2 / one.per_second)
-            for one in self._shared
-            if one.sender is None
+            for one in binding
         ]
-        return max(0.001, *waits)
+        return max([0.001, *waits])
 
     def reserve(self, claimed: Sequence[Claimed]) -> list[float]:
         """Reserve the next slots for these messages; return the seconds until each may be sent."""
@@ -112,6 +138,8 @@ class Slots:
         slot = self._now
         for pace in self._shared:
             if pace.sender is not None and pace.sender != message.sender:
+                continue
+            if pace.channels is not None and message.channel not in pace.channels:
                 continue
             step = MICRO / pace.per_second
             last = self._next[pace.key] + (pace.weight(message.parts) - 1) * step

@@ -10,7 +10,6 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Set
-from itertools import repeat
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import select
@@ -18,7 +17,10 @@ from sqlalchemy.engine import Connection
 
 from a2pcli.addresses.kinds import OTHERS
 from a2pcli.ledger import approved, plan_store
+from a2pcli.ledger.alternatives import channels_of
 from a2pcli.ledger.attempt_ids import is_later, message_of
+from a2pcli.ledger.loaded_chunk import COLUMNS, LoadedChunk, RowKind
+from a2pcli.ledger.loaded_chunk import Fresh as Fresh
 from a2pcli.ledger.plan_store import ChunkHead, End, end_of
 from a2pcli.ledger.records import Run
 from a2pcli.ledger.tables import attempts
@@ -35,31 +37,6 @@ KEPT = 4
 """Chunks kept in memory for retries, which come in plan order and so are close together."""
 
 
-class Fresh(NamedTuple):
-    """A message of the plan without attempts. ``sender`` is its own; ``person``, ``variant`` and ``consent_until``
-    go into its attempt; the others are as in ``AcceptedRows``."""
-
-    id: int
-    address: str
-    body: str
-    country: str | None
-    parts: int
-    tries: int
-    cost: int | None
-    currency: str | None
-    clock: int | None
-    sender: str | None
-    person: int | None
-    variant: str | None
-    consent_until: int | None
-    spelling: str | None
-    others: str | None
-    content: str | None
-    channel: str | None
-    alternatives: str | None
-    route: str | None
-
-
 class Beside(NamedTuple):
     """Values of a message that only its chunk has: the spelling to send to, the person's other addresses, the
     content, its alternatives, and its possible gateways."""
@@ -73,65 +50,6 @@ class Beside(NamedTuple):
 
 _NOTHING_BESIDE = Beside(None, None, None, None, None)
 
-_COLUMNS = (
-    "address", "body", "country", "parts", "cost", "currency", "clock", "sender", "person", "variant",
-    "consent_until", "spelling", "others", "content", "channel", "alternatives", "route",
-    "reason",
-)  # fmt: skip
-"""Columns of a chunk that a claim needs."""
-
-
-class _Loaded:
-    """The chunk being sent: its remaining positions, and its columns as Python values."""
-
-    def __init__(self, head: ChunkHead, chunk: Chunk, left: npt.NDArray[np.int64]) -> None:
-        import numpy as np
-
-        self.head = head
-        self.left = left
-        self._gone = np.zeros(head.rows, dtype=np.bool_)
-        self._values = [chunk.values(name) for name in _COLUMNS[:-1]]
-        clock = chunk.column("clock")
-        self._clocks = None if clock is None else clock.fill_null(-1).to_numpy(zero_copy_only=False)
-        self._open: npt.NDArray[np.int64] = np.empty(0, dtype=np.int64)
-        self._of: frozenset[int | None] | None = None
-
-    def count(self) -> Counter[int | None]:
-        """Return the number of remaining messages by clock."""
-        import numpy as np
-
-        self.left = self.left[~self._gone[self.left]]
-        if self._clocks is None:
-            return Counter({None: len(self.left)})
-        found, many = np.unique(self._clocks[self.left], return_counts=True)
-        pairs = zip(found.tolist(), many.tolist(), strict=True)
-        return Counter({None if clock == -1 else clock: count for clock, count in pairs})
-
-    def take(self, most: int, clocks: frozenset[int | None]) -> list[Fresh]:
-        """Take the next ``most`` messages of these clocks, in file order."""
-        if self._of != clocks:
-            self._of = clocks
-            self._open = self._left_of(clocks)
-        chosen, self._open = self._open[:most], self._open[most:]
-        self._gone[chosen] = True
-        return self._rows(chosen.tolist())
-
-    def _left_of(self, clocks: frozenset[int | None]) -> npt.NDArray[np.int64]:
-        import numpy as np
-
-        self.left = self.left[~self._gone[self.left]]
-        if self._clocks is None:
-            return self.left if None in clocks else self.left[:0]
-        numbers = [-1 if clock is None else clock for clock in clocks]
-        return self.left[np.isin(self._clocks[self.left], numbers)]
-
-    def _rows(self, places: list[int]) -> list[Fresh]:
-        """Return the messages at these positions."""
-        columns = [[values[place] for place in places] for values in self._values]
-        address, body, country, parts, *more = columns
-        ids = [self.head.first_id + place for place in places]
-        return list(map(Fresh._make, zip(ids, address, body, country, parts, repeat(0), *more, strict=False)))
-
 
 class PlanCursor:
     """One sender's position in the plan of a run."""
@@ -143,26 +61,26 @@ class PlanCursor:
         self._heads = plan_store.heads(connection, run)
         self._first_ids = [head.first_id for head in self._heads]
         self._ends = plan_store.ends_of(connection, run)
-        self._left: list[Counter[int | None]] = [
+        self._left: list[Counter[RowKind]] = [
             self._still(left) for _, left in plan_store.untouched(connection, run, self._heads)
         ]
-        self._loaded: _Loaded | None = None
-        self._loaded_at = -1
+        self._loaded: dict[int, LoadedChunk] = {}
+        self._most_loaded = max(1, len(channels_of(run)))  # the next of each channel may be in another chunk
         self._kept: dict[int, Chunk] = {}
-        self._taken: Counter[tuple[int, int | None]] = Counter()
+        self._taken: Counter[tuple[int, RowKind]] = Counter()
         self._ends_before = len(self._ends)
-        self.left: Counter[int | None] = Counter()
-        """Number of waiting messages without attempts, by clock."""
+        self.left: Counter[RowKind] = Counter()
+        """Number of waiting messages without attempts, by kind."""
         for of_chunk in self._left:
             self.left.update(of_chunk)
         self._check_digests(connection)
 
-    def _still(self, left: Mapping[plan_store.Place, int]) -> Counter[int | None]:
-        """Return the number of a chunk's messages that are still planned, by clock."""
-        found: Counter[int | None] = Counter()
-        for (country, clock), many in left.items():
+    def _still(self, left: Mapping[plan_store.Place, int]) -> Counter[RowKind]:
+        """Return the number of a chunk's messages that are still planned, by kind."""
+        found: Counter[RowKind] = Counter()
+        for (country, clock, channel), many in left.items():
             if many > 0 and end_of(self._ends, country, clock) is None:
-                found[clock] += many
+                found[clock, channel] += many
         return found
 
     def _check_digests(self, connection: Connection) -> None:
@@ -181,62 +99,66 @@ class PlanCursor:
 
     def undo(self) -> None:
         """Restore the position after the transaction was rolled back."""
-        for (at, clock), many in self._taken.items():
-            self._left[at][clock] += many
-            self.left[clock] += many
+        for (at, kind), many in self._taken.items():
+            self._left[at][kind] += many
+            self.left[kind] += many
         self._taken = Counter()
         del self._ends[self._ends_before :]
-        self._loaded, self._loaded_at = None, -1
+        self._loaded.clear()
 
-    def _remove(self, at: int, clock: int | None, many: int) -> None:
-        self._left[at][clock] -= many
-        self.left[clock] -= many
-        self._taken[at, clock] += many
+    def _remove(self, at: int, kind: RowKind, many: int) -> None:
+        self._left[at][kind] -= many
+        self.left[kind] -= many
+        self._taken[at, kind] += many
 
-    def take(self, connection: Connection, most: int, goes: Callable[[int | None], bool]) -> list[Fresh]:
-        """Take the next ``most`` messages with open clocks, in file order; empty if none are left."""
+    def take(self, connection: Connection, most: int, goes: Callable[[RowKind], bool]) -> list[Fresh]:
+        """Take the next ``most`` messages of kinds that may go, in file order; empty if none are left."""
         while True:
-            at, clocks = self._next(goes)
+            at, kinds = self._next(goes)
             if at < 0:
                 return []
-            if self._loaded is None or self._loaded_at != at:
+            loaded = self._loaded.get(at)
+            if loaded is None:
                 self._load(connection, at)
-                continue  # counted again, because another sender may have claimed from it
-            rows = self._loaded.take(most, clocks)
-            for clock, many in Counter(row.clock for row in rows).items():
-                self._remove(at, clock, many)
+                continue  # counted anew: another sender may have been here
+            rows = loaded.take(most, kinds)
+            if rows and len(loaded.kinds) == 1:
+                self._remove(at, loaded.kinds[0], len(rows))
+            else:
+                for kind, many in Counter((row.clock, row.channel) for row in rows).items():
+                    self._remove(at, kind, many)
             if rows:
                 return rows
-            self._count_anew(at, self._loaded.count())  # they were claimed or ended meanwhile
+            self._count_anew(at, loaded.count())  # they are not there after all
 
-    def _next(self, goes: Callable[[int | None], bool]) -> tuple[int, frozenset[int | None]]:
-        """Return a chunk with messages of open clocks, and those clocks: the loaded chunk, else the first; -1 if
-        there is none."""
-        if self._loaded is not None and (clocks := self._open_in(self._loaded_at, goes)):
-            return self._loaded_at, clocks
+    def _next(self, goes: Callable[[RowKind], bool]) -> tuple[int, frozenset[RowKind]]:
+        """A chunk with messages that may go, and their kinds: one in memory, else the first. -1 where there is none."""
+        for at in self._loaded:
+            if kinds := self._open_in(at, goes):
+                return at, kinds
         for at in range(len(self._left)):
-            if clocks := self._open_in(at, goes):
-                return at, clocks
+            if kinds := self._open_in(at, goes):
+                return at, kinds
         return -1, frozenset()
 
-    def open_left(self, goes: Callable[[int | None], bool]) -> int:
+    def open_left(self, goes: Callable[[RowKind], bool]) -> int:
         """Return how many messages of this sender's chunks may be sent now."""
         return sum(
             many
             for at in range(len(self._left))
             if self._is_mine(at)
-            for clock, many in self._left[at].items()
-            if many > 0 and goes(clock)
+            for kind, many in self._left[at].items()
+            if many > 0 and goes(kind)
         )
 
-    def not_mine(self, goes: Callable[[int | None], bool]) -> list[ChunkHead]:
-        """Return chunks of others, or unleased ones, with messages of open clocks, as far as this sender knows."""
+    def not_mine(self, goes: Callable[[RowKind], bool]) -> list[ChunkHead]:
+        """Return chunks of others, or unleased ones, with messages that may go, as far as this sender knows."""
         return [
             head
             for head, left in zip(self._heads, self._left, strict=True)
             if self.mine is not None
             and head.number not in self.mine
-            and any(many > 0 and goes(clock) for clock, many in left.items())
+            and any(many > 0 and goes(kind) for kind, many in left.items())
         ]
 
     def head(self, number: int) -> ChunkHead:
@@ -246,12 +168,12 @@ class PlanCursor:
     def _is_mine(self, at: int) -> bool:
         return self.mine is None or self._heads[at].number in self.mine
 
-    def _open_in(self, at: int, goes: Callable[[int | None], bool]) -> frozenset[int | None]:
+    def _open_in(self, at: int, goes: Callable[[RowKind], bool]) -> frozenset[RowKind]:
         if not self._is_mine(at):
             return frozenset()
-        return frozenset(clock for clock, many in self._left[at].items() if many > 0 and goes(clock))
+        return frozenset(kind for kind, many in self._left[at].items() if many > 0 and goes(kind))
 
-    def _count_anew(self, at: int, found: Counter[int | None]) -> None:
+    def _count_anew(self, at: int, found: Counter[RowKind]) -> None:
         self.left.subtract(self._left[at])
         self.left.update(found)
         self._left[at] = found
@@ -267,9 +189,10 @@ class PlanCursor:
         waits[np.asarray(touched, dtype=np.int64) - head.first_id] = False
         for end in self._ends:
             waits &= ~_ended(chunk, end)
-        self._loaded = _Loaded(head, chunk, np.flatnonzero(waits).astype(np.int64))
-        self._loaded_at = at
-        self._count_anew(at, self._loaded.count())
+        while len(self._loaded) >= self._most_loaded:
+            del self._loaded[next(iter(self._loaded))]
+        loaded = self._loaded[at] = LoadedChunk(head, chunk, np.flatnonzero(waits).astype(np.int64))
+        self._count_anew(at, loaded.count())
 
     def _verified(self, connection: Connection, at: int) -> Chunk:
         """Return the chunk. Raises ``LedgerError`` if its bytes are not those of the plan."""
@@ -279,7 +202,7 @@ class PlanCursor:
         data = plan_store.data_of(connection, self._run, head.number)
         if not is_sound(data, head.digest):
             raise approved.changed_plan(connection, self._run, [approved.CHUNKS])
-        return plan_store.opened(connection, self._run, head, data, _COLUMNS)
+        return plan_store.opened(connection, self._run, head, data, COLUMNS)
 
     def texts(self, connection: Connection, rows: Iterable[tuple[int, str, str | None]]) -> list[str]:
         """Return the planned texts of messages tried before, each given by id, address and own sender.
@@ -343,9 +266,10 @@ class PlanCursor:
         self._ends.append(end)
         count = 0
         for at, left in enumerate(self._left):
-            if many := left.get(end.clock, 0):
-                self._remove(at, end.clock, many)
-                count += many
+            for kind, many in list(left.items()):
+                if many and kind[0] == end.clock:
+                    self._remove(at, kind, many)
+                    count += many
         return count if is_new else 0
 
 

@@ -29,8 +29,8 @@ _ENDING = 0x61327005
 
 _p, _e, _a = plan_chunks.c, plan_ends.c, attempts.c
 
-Place: TypeAlias = tuple[str | None, int | None]
-"""Country and clock of rows, which decide whether an end applies to them."""
+Place: TypeAlias = tuple[str | None, int | None, str | None]
+"""Country and clock of rows, which decide whether an end applies to them, and their channel if it is not the run's."""
 
 
 class Group(NamedTuple):
@@ -262,31 +262,31 @@ def add_end(connection: Connection, run: Run, end: End) -> None:
 def untouched(
     connection: Connection, run: Run, known: Sequence[ChunkHead]
 ) -> Iterator[tuple[ChunkHead, Counter[Place]]]:
-    """Yield each chunk with the number of its recipients without attempts, by country and clock, including ended
-    ones."""
+    """Yield each chunk with the number of its recipients without attempts, by country, clock and channel, including
+    ended ones."""
     for head in known:
         left: Counter[Place] = Counter()
         for group in head.groups:
             if group.reason is None:
-                left[group.country, group.clock] += group.messages
+                left[group.country, group.clock, group.channel] += group.messages
         query = (
-            select(_a.country, _a.clock, func.count())
+            select(_a.country, _a.clock, _a.channel, func.count())
             .where(_a.id >= head.first_id, _a.id < head.end_id)
-            .group_by(_a.country, _a.clock)
+            .group_by(_a.country, _a.clock, _a.channel)
         )
-        for country, clock, many in connection.execute(query):
-            left[country, clock] -= many
+        for country, clock, channel, many in connection.execute(query):
+            left[country, clock, channel] -= many
         yield head, left
 
 
-def count_waiting(connection: Connection, run: Run) -> Counter[Place]:
+def count_waiting(connection: Connection, run: Run) -> Counter[tuple[str | None, int | None]]:
     """Return how many messages without attempts wait, by country and clock."""
     ends = ends_of(connection, run)
-    found: Counter[Place] = Counter()
+    found: Counter[tuple[str | None, int | None]] = Counter()
     for _, left in untouched(connection, run, heads(connection, run)):
-        for place, many in left.items():
-            if many > 0 and end_of(ends, *place) is None:
-                found[place] += many
+        for (country, clock, _), many in left.items():
+            if many > 0 and end_of(ends, country, clock) is None:
+                found[country, clock] += many
     return found
 
 

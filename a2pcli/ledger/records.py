@@ -14,6 +14,7 @@ from a2pcli.delivery import DeliveryCount
 from a2pcli.ledger.attempt_ids import MOST_ROWS, later_reference
 from a2pcli.ledger.exchanges import Claimed as Claimed
 from a2pcli.ledger.exchanges import Exchange as Exchange
+from a2pcli.ledger.exchanges import Rooms as Rooms
 from a2pcli.ledger.exchanges import Settled as Settled
 from a2pcli.messages import State
 

@@ -6,10 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from a2pcli.ledger.quotas import QuotaWait
-from a2pcli.ledger.records import Exchange
-from a2pcli.sending.breaker import Breaker
-from a2pcli.sending.dispatcher import Dispatcher
-from a2pcli.sending.pace import CLAIMED_AHEAD, Pace
+from a2pcli.ledger.records import Exchange, Rooms
+from a2pcli.sending.lanes import AnyBreaker, AnyDispatcher, AnyPace
+from a2pcli.sending.pace import CLAIMED_AHEAD
 from a2pcli.sending.run_policy import RunPolicy
 from a2pcli.sending.timing import HORIZON, LINGER, LOOK_AGAIN, TICK
 
@@ -34,9 +33,9 @@ class Claiming:
     def __init__(
         self,
         policy: RunPolicy,
-        dispatcher: Dispatcher,
-        breaker: Breaker,
-        pace: Pace,
+        dispatcher: AnyDispatcher,
+        breaker: AnyBreaker,
+        pace: AnyPace,
         *,
         senders: bool,
         clock: Callable[[], int],
@@ -56,6 +55,8 @@ class Claiming:
         self.quota: QuotaWait | None = None
         """The used-up quota, if that is why nothing was claimed."""
         self._asked_at = 0  # UTC ms for which the ledger gave ``next_due``
+        self.rooms: Rooms | None = None
+        """Of a run with several gateways: what each had room for when ``want`` was asked for last."""
         self.is_empty = False
         """Whether the ledger had nothing more to claim and nothing was returned since."""
 
@@ -108,10 +109,14 @@ class Claiming:
         """Ask the ledger again: claims were returned to the plan."""
         self.is_empty, self._from, self.next_due, self.quota = False, 0, 0, None
 
+    def wrote(self, seconds: float, *, looks_far: bool) -> None:
+        """A transaction took so long."""
+        self._write, self.looks_far = max(seconds, 0.8 * self._write), looks_far
+
     def took(self, exchange: Exchange, want: int, seconds: float, asked_at: int) -> None:
         """Update from a ledger transaction that took ``seconds`` and in which ``want`` messages were requested, as of
         ``asked_at`` (UTC ms)."""
-        self._write = max(seconds, 0.8 * self._write)
+        self.wrote(seconds, looks_far=self.looks_far)
         self._policy.stands_by = exchange.elsewhere
         if want <= 0:  # the remaining messages were not examined, so what was known still holds
             return

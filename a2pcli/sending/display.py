@@ -7,10 +7,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from a2pcli.sending.breaker import Breaker
-from a2pcli.sending.dispatcher import Dispatcher
+from a2pcli.sending.lanes import AnyBreaker, AnyDispatcher, AnyPace
 from a2pcli.sending.options import Progress, Rate
-from a2pcli.sending.pace import Pace
 from a2pcli.sending.run_policy import RunPolicy
 from a2pcli.sending.timing import HORIZON
 
@@ -30,9 +28,9 @@ class Display:
         self,
         on_progress: Callable[[Progress], None],
         policy: RunPolicy,
-        dispatcher: Dispatcher,
-        breaker: Breaker,
-        pace: Pace,
+        dispatcher: AnyDispatcher,
+        breaker: AnyBreaker,
+        pace: AnyPace,
         rate: Rate | None,
         now: float,
         *,

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from a2pcli.ledger.records import FAR, Run, RunState
 from a2pcli.sending import endings
 from a2pcli.sending.claiming import Claiming
-from a2pcli.sending.dispatcher import Dispatcher
 from a2pcli.sending.display import Display
 from a2pcli.sending.following import Follower
+from a2pcli.sending.lanes import AnyDispatcher
 from a2pcli.sending.ledger_writer import LedgerWriter
 from a2pcli.sending.options import Ended, SendOptions
 from a2pcli.sending.run_policy import RunPolicy
@@ -24,7 +24,7 @@ class EndOfRun:
         options: SendOptions,
         writer: LedgerWriter,
         policy: RunPolicy,
-        dispatcher: Dispatcher,
+        dispatcher: AnyDispatcher,
         claiming: Claiming,
         following: Follower,
         display: Display,
@@ -51,6 +51,11 @@ class EndOfRun:
             if self._claiming.next_due > max(self._policy.hope_until, self._waited_for):
                 await self._end_or_wait()
             return self._policy.ended is not None
+        if (stopped := self._policy.why_some_stopped(self._display.left)) is not None and not (
+            self._options.wait and self._following.left
+        ):
+            self._policy.end(Ended.PAUSED, stopped)
+            return True
         if self._following.left:
             if not self._options.wait:
                 falls = endings.falls_back(self._run, self._following.left, self._following.first)
@@ -74,11 +79,14 @@ class EndOfRun:
                 self._policy.end(Ended.WAITING, endings.quota_used_up(self._run, quota, self._display.left))
             return
         waiting = await self._writer.waiting()
+        stopped = self._policy.why_some_stopped(self._display.left)
         if self._options.wait and any(one.until < FAR for one in waiting):
             self._waited_for = self._claiming.next_due
             return
         not_taken = self._policy.tally.planned - sum(one.messages for one in waiting)
-        if not_taken > 0:
+        if stopped is not None:
+            self._policy.end(Ended.PAUSED, stopped)
+        elif not_taken > 0:
             self._policy.end(
                 Ended.PAUSED, endings.not_taken(self._run, not_taken, self._policy.last_failure, waiting)
             )

@@ -189,7 +189,16 @@ def over_budget(run: Run, limit: int, currency: str) -> Problem:
     return Problem(f"the budget of {money} is used up", hint=hint, code="over-budget")
 
 
-def gateway_down(run: Run, gateway: str, last: Outcome | None, left: int) -> Problem:
+def stopped(problems: Sequence[Problem], left: int | None = None) -> Problem:
+    """Why gateways of a run with several were stopped; ``left`` messages remain, if all others are done."""
+    text = "; ".join(one.message for one in problems)
+    if left is not None:
+        text = f"{text}; {_many(left, 'is', 'are')} left"
+    hints = dict.fromkeys(one.hint for one in problems if one.hint)
+    return Problem(text, hint="; ".join(hints) or None, code=problems[0].code)
+
+
+def gateway_down(run: Run, gateway: str, last: Outcome | None, left: int | None) -> Problem:
     """The breaker gave up with ``left`` messages remaining."""
     text = f"gateway {gateway} does not answer"
     if last is not None and last.verdict is Verdict.UNKNOWN:
@@ -197,7 +206,9 @@ def gateway_down(run: Run, gateway: str, last: Outcome | None, left: int) -> Pro
     elif last is not None and last.cause is not Cause.UNREACHABLE:
         text = f"gateway {gateway} does not accept messages now"
     hint = f"{go_on(run)}; `a2pcli gateways test {gateway}` shows whether it works again"
-    text = f"{_with_answer(text, last)}; {_many(left, 'is', 'are')} left"
+    text = _with_answer(text, last)
+    if left is not None:
+        text = f"{text}; {_many(left, 'is', 'are')} left"
     return Problem(text, hint=hint, code="gateway-down")
 
 

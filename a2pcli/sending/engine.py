@@ -24,22 +24,21 @@ from a2pcli.ledger.records import Claimed, Exchange, Run, RunState
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import State
 from a2pcli.sending import endings, timing
-from a2pcli.sending.breaker import Breaker
-from a2pcli.sending.claiming import Claiming
-from a2pcli.sending.dispatcher import Dispatcher
 from a2pcli.sending.display import Display
 from a2pcli.sending.end_of_run import EndOfRun
 from a2pcli.sending.fallback_rule import FallbackRule
+from a2pcli.sending.fleet import Fleet
 from a2pcli.sending.following import Follower
 from a2pcli.sending.hearing import KeepNow, let_keep, linger
 from a2pcli.sending.insisting import InsistentWriter
+from a2pcli.sending.lane import lanes_of
+from a2pcli.sending.lanes import Lanes
 from a2pcli.sending.ledger_writer import LedgerWriter, WriteBatch
 from a2pcli.sending.options import Ended, Progress, SendOptions, SendResult
-from a2pcli.sending.pace import Pace, SenderPaces
 from a2pcli.sending.run_policy import RunPolicy
 from a2pcli.sending.saving import in_hand, save_what_can_be_saved
 from a2pcli.sending.stop import StopRequest
-from a2pcli.sending.timing import CATCHING_UP, HORIZON, IDLE, LINGER, TICK
+from a2pcli.sending.timing import CATCHING_UP, IDLE, LINGER, TICK
 
 log = logging.getLogger(__name__)
 
@@ -98,17 +97,13 @@ class _Sending:
         self._loop = asyncio.get_running_loop()
         self._time = self._loop.time
         self._started = self._time()
-        submits = max(1, min(options.concurrency, gateway.capabilities.concurrency))
-        self._pace, self._kick = Pace(options.rate), asyncio.Event()
-        self._breaker = Breaker(options.breaker, submits * max(1, gateway.capabilities.batch))
+        lanes, self._kick = lanes_of(gateway, options), asyncio.Event()
         self._policy = RunPolicy(
             run,
-            gateway.name,
+            lanes,
             options,
-            self._pace,
-            self._breaker,
             hold=hold,
-            group=max(1, submits * max(1, gateway.capabilities.batch) // 2),
+            group=max(1, sum(one.at_once for one in lanes) // 2),
             time=self._time,
             clock=clock,
             wake=self._kick.set,
@@ -123,23 +118,13 @@ class _Sending:
             clock=clock,
             fell_back=self._fell_back,
         )
-        self._senders = SenderPaces.of(run)
-        self._dispatcher = Dispatcher(
-            gateway,
-            self._pace,
-            self._breaker,
-            self._policy,
-            submits=submits,
-            deadline=options.submit_deadline,
-            senders=self._senders,
-            leaving=writer.leaving,
-        )
+        self._fleet = Fleet.of(run, lanes, self._policy, options, leaving=writer.leaving, clock=clock)
+        self._dispatcher, self._claiming = self._fleet.dispatcher, self._fleet.claiming
         writer.next_to_leave = self._dispatcher.next_ids
-        inside = self._policy, self._dispatcher, self._breaker, self._pace
+        inside = self._policy, self._dispatcher, self._fleet.breaker, self._fleet.pace
         self._display = Display(
             on_progress, *inside, options.rate, self._started, has_quotas=bool(options.quotas)
         )
-        self._claiming = Claiming(*inside, senders=bool(self._senders), clock=clock)
         self._writing = InsistentWriter(writer, self._dispatcher, self._policy, stop)
         self._over = EndOfRun(
             run,
@@ -173,7 +158,7 @@ class _Sending:
         await self._writer.verify()
         unusable: GatewayUnusable | None = None
         try:
-            await self._gateway.open()
+            await self._fleet.open(self._gateway, self._policy)
         except GatewayUnusable as error:
             unusable = error
         try:
@@ -249,14 +234,11 @@ class _Sending:
             policy.end(Ended.INTERRUPTED, endings.interrupted(self._run, hard=False))
         if self._is_expired():
             policy.end(Ended.EXPIRED, endings.expired(self._run))
-        if self._breaker.gave_up:
-            name, left = self._gateway.name, self._display.left
-            policy.end(Ended.PAUSED, endings.gateway_down(self._run, name, policy.last_failure, left))
+        self._fleet.stop_what_gave_up(self._run, policy, self._display.left)
         if policy.ended is not None:
             dispatcher.closed = True
             self._drop_what_takes_too_long(now)
-        if policy.ended is not None or self._breaker.open or self._pace.held(now) > HORIZON:
-            policy.writes.release += dispatcher.take_back()
+        policy.writes.release += self._fleet.take_back(now, all_of_them=policy.ended is not None)
         if now - self._looked_after >= TICK:
             self._looked_after = now
             self._look_at_the_clock()
@@ -304,7 +286,7 @@ class _Sending:
         want = self._claiming.want(began)
         told = policy.tally.snapshot()
         try:
-            exchange = await self._writing.write(writes, want)
+            exchange = await self._writing.write(writes, want, self._claiming.rooms)
         except BaseException:
             policy.writes = writes.then(policy.writes)
             raise
@@ -352,6 +334,8 @@ class _Sending:
 
     def _goes(self, one: Claimed) -> bool:
         """Whether the planned gateway of the message is the one its channel uses in this run."""
+        if isinstance(self._dispatcher, Lanes):
+            return self._dispatcher.takes(one)
         return one.gateway is None or self._gateways.get(one.message.channel) == one.gateway
 
     async def _sleep(self, seconds: float) -> None:

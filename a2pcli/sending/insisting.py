@@ -6,8 +6,8 @@ import asyncio
 import logging
 
 from a2pcli.errors import LedgerError, LedgerUnavailable
-from a2pcli.ledger.records import Exchange
-from a2pcli.sending.dispatcher import Dispatcher
+from a2pcli.ledger.records import Exchange, Rooms
+from a2pcli.sending.lanes import AnyDispatcher
 from a2pcli.sending.ledger_writer import LedgerWriter, WriteBatch
 from a2pcli.sending.run_policy import RunPolicy
 from a2pcli.sending.saving import in_hand
@@ -21,18 +21,18 @@ class InsistentWriter:
     """Writes a run's results to the ledger, and retries if the ledger fails."""
 
     def __init__(
-        self, writer: LedgerWriter, dispatcher: Dispatcher, policy: RunPolicy, stop: StopRequest
+        self, writer: LedgerWriter, dispatcher: AnyDispatcher, policy: RunPolicy, stop: StopRequest
     ) -> None:
         self._writer, self._dispatcher, self._policy, self._stop = writer, dispatcher, policy, stop
         self.under_way: asyncio.Future[Exchange] | None = None
         """The transaction that was started and is not known to be over."""
 
-    async def write(self, writes: WriteBatch, want: int) -> Exchange:
+    async def write(self, writes: WriteBatch, want: int, rooms: Rooms | None) -> Exchange:
         """Write and claim up to ``want``; retries after failures, with the dispatcher closed meanwhile. Raises the
         last ``LedgerError``."""
         known = None
         for pause in (*LEDGER_PAUSES, None):
-            self.under_way = asyncio.ensure_future(self._writer.write(writes, want, known))
+            self.under_way = asyncio.ensure_future(self._writer.write(writes, want, known, rooms))
             try:
                 exchange = await asyncio.shield(self.under_way)
             except LedgerError as error:

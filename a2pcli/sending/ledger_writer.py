@@ -17,7 +17,7 @@ from a2pcli.ledger.falling_back import FallenBack, Revocations
 from a2pcli.ledger.faults import plainly
 from a2pcli.ledger.in_flight import GROUP, InFlightJournal
 from a2pcli.ledger.processes import steady
-from a2pcli.ledger.records import Exchange, Run, Settled, Totals, Waiting
+from a2pcli.ledger.records import Exchange, Rooms, Run, Settled, Totals, Waiting
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import Message, State
 from a2pcli.sending import timing
@@ -118,7 +118,13 @@ class LedgerWriter:
 
         return await self._patiently(work)
 
-    async def write(self, writes: WriteBatch, want: int, known: frozenset[int] | None = None) -> Exchange:
+    async def write(
+        self,
+        writes: WriteBatch,
+        want: int,
+        known: frozenset[int] | None = None,
+        rooms: Rooms | None = None,
+    ) -> Exchange:
         """Record the writes and claim up to ``want``; durable when it returns.
 
         After a failure, ``known`` are the ids of all messages this sender holds; see ``Attempts.exchange``. Releases
@@ -132,11 +138,13 @@ class LedgerWriter:
             if writes.release:
                 ledger.attempts.release(run, writes.release)
             self._suppress(writes.suppress, now)
-            exchange = ledger.attempts.exchange(run, writes.settled, 0 if writes.refuse else want, now, known)
+            exchange = ledger.attempts.exchange(
+                run, writes.settled, 0 if writes.refuse else want, now, known, rooms
+            )
             for country in sorted(writes.refuse):
                 ledger.runs.refuse_country(run, country, now)
             if writes.refuse:
-                exchange = ledger.attempts.exchange(run, [], want, now)
+                exchange = ledger.attempts.exchange(run, [], want, now, None, rooms)
             self.heard = self._count()
             return exchange
 

@@ -234,13 +234,18 @@ class SenderPaces:
                 pace.take(pace.weight(one.message.parts), now)
 
 
+def channels_of_account(account: AccountPace, gateways: Mapping[str, str]) -> frozenset[str] | None:
+    """Return the channels that an account sends, of a run with these gateways by channel; None for all of them."""
+    mine = frozenset(channel for channel, name in gateways.items() if name in account.blocks)
+    return None if len(mine) == len(gateways) else mine
+
+
 def account_quotas(accounts: Mapping[str, AccountPace], gateways: Mapping[str, str]) -> list[SharedQuota]:
     """Return the quotas of gateway accounts, each counting what all gateways of the account send. ``gateways`` maps
     the run's channels to gateways: a quota binds only the channels that its account sends."""
     found: dict[str, SharedQuota] = {}
     for gateway, account in accounts.items():
-        mine = frozenset(channel for channel, name in gateways.items() if name in account.blocks)
-        channels = None if len(mine) == len(gateways) else mine
+        channels = channels_of_account(account, gateways)
         for quota in account.quotas:
             of = f"gateway {gateway}"
             one = SharedQuota(account.key, quota, of, gateways=account.blocks, channels=channels)
@@ -272,13 +277,17 @@ def sender_quotas(quotas: Mapping[str, Mapping[str, Any]]) -> list[SharedQuota]:
     return found
 
 
-def shared_paces(run: Run, account: AccountPace) -> list[SharedPace]:
+def shared_paces(run: Run, account: AccountPace, channels: frozenset[str] | None = None) -> list[SharedPace]:
     """Return the paces that the run shares with every other process of its ledger.
 
-    ``account`` is the gateway's account. The campaign's pace binds all its runs; a sender's pace is set by its
+    ``account`` is the gateway's account, and ``channels`` those that it sends, if there are others. The campaign's
+    pace binds all its runs; a sender's pace is set by its
     network.
     """
-    found = [SharedPace(f"{account.key} {rate.unit}", rate.per_second, rate.unit) for rate in account.rates]
+    found = [
+        SharedPace(f"{account.key} {rate.unit}", rate.per_second, rate.unit, channels=channels)
+        for rate in account.rates
+    ]
     rate = run.sending.get("rate")
     if rate:
         found.append(SharedPace(f"campaign {run.campaign}", float(rate["per_second"]), rate["unit"]))

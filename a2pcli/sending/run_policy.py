@@ -16,11 +16,11 @@ from a2pcli.ledger.records import Claimed, Run, Settled
 from a2pcli.ledger.sender_names import sender_scope
 from a2pcli.messages import STOPS_THE_RUN, Cause, Outcome, State, Verdict
 from a2pcli.sending import endings
-from a2pcli.sending.breaker import Breaker, event_of
+from a2pcli.sending.breaker import event_of
 from a2pcli.sending.fallback_rule import FallbackRule
+from a2pcli.sending.lane import Lane
 from a2pcli.sending.ledger_writer import WriteBatch
 from a2pcli.sending.options import Ended, SendOptions
-from a2pcli.sending.pace import Pace
 from a2pcli.sending.retry import RetryPolicy, decide, pause_of
 from a2pcli.sending.tally import Tally
 
@@ -46,10 +46,8 @@ class RunPolicy:
     def __init__(
         self,
         run: Run,
-        gateway: str,
+        lanes: Sequence[Lane],
         options: SendOptions,
-        pace: Pace,
-        breaker: Breaker,
         *,
         hold: Hold,
         group: int,
@@ -58,13 +56,11 @@ class RunPolicy:
         wake: Callable[[], None],
         rule: FallbackRule | None = None,
     ) -> None:
-        self._run, self._gateway, self._options = run, gateway, options
-        self._pace, self._breaker = pace, breaker
+        self._run, self._lanes, self._options = run, lanes, options
         self._hold, self._group = hold, group
         self._time, self._clock, self._wake = time, clock, wake
         self._rule = rule if rule is not None and rule.is_on else None
         self._policy = RetryPolicy(options.backoff_base, options.backoff_max)
-        self._only_rate_since: float | None = None
         self._tries: dict[int, int] = {}  # tries of messages whose last error was temporary
         self.tally = Tally()
         self.writes = WriteBatch()
@@ -89,7 +85,10 @@ class RunPolicy:
     @property
     def is_stuck(self) -> bool:
         """Whether the latest answers suggest that nothing gets through."""
-        return self._only_rate_since is not None or self._breaker.is_troubled
+        return all(
+            one.stopped is not None or one.only_rate_since is not None or one.breaker.is_troubled
+            for one in self._lanes
+        )
 
     def departure(self, claimed: Claimed) -> Departure:
         """Check expiry, permitted time and budget of a message right before it is submitted."""
@@ -125,30 +124,33 @@ class RunPolicy:
         """Count the message's cost against the budget."""
         self.tally.departed(claimed)
 
-    def returned(self, batch: Sequence[Claimed], outcomes: Sequence[Outcome], epoch: int) -> Collection[str]:
+    def returned(
+        self, batch: Sequence[Claimed], outcomes: Sequence[Outcome], epoch: int, lane: Lane | None = None
+    ) -> Collection[str]:
         """Settle each message of a batch and update breaker and pace from its outcomes.
 
         Returns the refused countries if there are new ones: unsubmitted messages to them are to be given back.
         """
         now = self._time()
+        lane = lane or self._lanes[0]
         refused_before = len(self.refused) + len(self._refused_by)
         settled = self.writes.settled
         before = len(settled)
         if not before:
             self.round_since = now
         for claimed, outcome in zip(batch, outcomes, strict=True):
-            self._breaker.record(event_of(outcome, again=claimed.attempts > 1), epoch, now)
+            lane.breaker.record(event_of(outcome, again=claimed.attempts > 1), epoch, now)
             if outcome.verdict is Verdict.ACCEPTED:
                 falls = self._falls(claimed, outcome, State.ACCEPTED) if self._rule else None
                 one = Settled(
                     claimed.message.id, outcome, State.ACCEPTED, attempts=claimed.attempts, falls=falls
                 )
-                self._pace.answered()
-                self._only_rate_since = None
+                lane.pace.answered()
+                lane.only_rate_since = None
                 if self._tries:
                     self._tries.pop(claimed.message.id, None)
             else:
-                one = self._failed(claimed, outcome, now)
+                one = self._failed(claimed, outcome, now, lane)
             self.tally.settled(claimed, outcome, one.state)
             settled.append(one)
         # The main loop costs more than a message, so it is woken only for the first and last of a group.
@@ -168,6 +170,22 @@ class RunPolicy:
         if self.ended is None:
             self.ended, self.reason, self.ended_at = ended, reason, self._time()
             self._wake()
+
+    def stop(self, lane: Lane, problem: Problem) -> None:
+        """A gateway is given nothing more. The run goes on with its others; without any it ends ``paused``."""
+        if lane.stopped is None:
+            lane.stopped = problem
+            self._wake()
+        if all(one.stopped is not None for one in self._lanes):
+            self.end(Ended.PAUSED, problem if len(self._lanes) == 1 else endings.stopped(self._stopped))
+
+    @property
+    def _stopped(self) -> list[Problem]:
+        return [one.stopped for one in self._lanes if one.stopped is not None]
+
+    def why_some_stopped(self, left: int) -> Problem | None:
+        """Return why ``left`` messages are not sent though all others are; None if no gateway was stopped."""
+        return endings.stopped(self._stopped, left) if self._stopped and left > 0 else None
 
     def end_by_budget(self, currency: str) -> None:
         """End the run because the budget in this currency has no room for more."""
@@ -202,7 +220,7 @@ class RunPolicy:
             self._wake()
         return going
 
-    def _failed(self, claimed: Claimed, outcome: Outcome, now: float) -> Settled:
+    def _failed(self, claimed: Claimed, outcome: Outcome, now: float, lane: Lane) -> Settled:
         id = claimed.message.id
         tries = self._tries.get(id, 0) + 1
         decision = decide(outcome, tries, self._policy, random.random)
@@ -210,19 +228,19 @@ class RunPolicy:
             self._tries[id] = tries
         elif decision.state is not State.PLANNED:
             self._tries.pop(id, None)
-        self.last_failure = outcome
+        self.last_failure = lane.last_failure = outcome
         if outcome.cause in STOPS_THE_RUN:
-            self.end(Ended.PAUSED, endings.stopped_by(self._run, self._gateway, outcome))
+            self.stop(lane, endings.stopped_by(self._run, lane.name, outcome))
         elif decision.state is State.REJECTED:
-            self._only_rate_since = None
+            lane.only_rate_since = None
             self._learn(claimed, outcome)
         elif decision.state is State.PLANNED:
-            self._slow_down(outcome, now)
+            self._slow_down(outcome, now, lane)
         due_at = None
         if decision.state is State.PLANNED:
             wait = decision.due_in or 0.0
             if outcome.cause is Cause.RATE:
-                wait = max(wait, self._pace.held(now))
+                wait = max(wait, lane.pace.held(now))
             elif decision.counted:
                 self.tally.retrying += 1
             due_at = self._clock() + int(wait * 1000)
@@ -257,23 +275,40 @@ class RunPolicy:
             else:
                 self.refuse(message.country)
 
-    def _slow_down(self, outcome: Outcome, now: float) -> None:
+    def _slow_down(self, outcome: Outcome, now: float, lane: Lane) -> None:
         """Make all messages wait after a rate-limit answer or ``Retry-After``; too long a wait pauses the run.
 
         A single message that is refused while others are accepted waits alone.
         """
         if outcome.cause is Cause.RATE:
             asked = None if outcome.retry_after is None else pause_of(outcome)
-            wait = self._pace.refused(now, asked)
-            if self._only_rate_since is None:
-                self._only_rate_since = now
-            silence = now - self._only_rate_since
+            wait = lane.pace.refused(now, asked)
+            if lane.only_rate_since is None:
+                lane.only_rate_since = now
+            silence = now - lane.only_rate_since
             if silence > self._options.longest_silence:
-                self.end(Ended.PAUSED, endings.only_rate_answers(self._run, self._gateway, silence))
-        elif self._breaker.is_troubled:
-            self._pace.hold(now + pause_of(outcome))
-            wait = self._pace.held(now)
+                self.stop(lane, endings.only_rate_answers(self._run, lane.name, silence))
+        elif lane.breaker.is_troubled:
+            lane.pace.hold(now + pause_of(outcome))
+            wait = lane.pace.held(now)
         else:
             wait = 0.0
         if wait > self._options.longest_hold:
-            self.end(Ended.PAUSED, endings.hold_too_long(self._run, self._gateway, wait))
+            self.stop(lane, endings.hold_too_long(self._run, lane.name, wait))
+
+
+class LanePolicy:
+    """The policy as one of several lanes' dispatchers asks it."""
+
+    def __init__(self, policy: RunPolicy, lane: Lane) -> None:
+        self._policy, self._lane = policy, lane
+        self.is_late, self.give_back = policy.is_late, policy.give_back
+        self.departed, self.broke = policy.departed, policy.broke
+
+    def departure(self, claimed: Claimed) -> Departure:
+        """Whether this message may go now; none may to a gateway that was stopped."""
+        return Departure.NOT_NOW if self._lane.stopped is not None else self._policy.departure(claimed)
+
+    def returned(self, batch: Sequence[Claimed], outcomes: Sequence[Outcome], epoch: int) -> Collection[str]:
+        """What became of a batch of this gateway's."""
+        return self._policy.returned(batch, outcomes, epoch, self._lane)

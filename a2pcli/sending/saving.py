@@ -10,12 +10,13 @@ from a2pcli.errors import LedgerError, SenderLost
 from a2pcli.ledger.records import Exchange, RunState, Settled
 from a2pcli.messages import Outcome, State, Verdict
 from a2pcli.sending import endings
-from a2pcli.sending.dispatcher import LET_GO, Dispatcher
+from a2pcli.sending.dispatcher import LET_GO
+from a2pcli.sending.lanes import AnyDispatcher
 from a2pcli.sending.ledger_writer import LedgerWriter, WriteBatch
 from a2pcli.sending.run_policy import RunPolicy
 
 
-def in_hand(dispatcher: Dispatcher, *rounds: WriteBatch) -> frozenset[int]:
+def in_hand(dispatcher: AnyDispatcher, *rounds: WriteBatch) -> frozenset[int]:
     """Return the ids of all messages that are claimed and not yet recorded as settled or given back."""
     ids = dispatcher.ids
     for writes in rounds:
@@ -26,7 +27,7 @@ def in_hand(dispatcher: Dispatcher, *rounds: WriteBatch) -> frozenset[int]:
 async def save_what_can_be_saved(
     error: BaseException,
     writer: LedgerWriter,
-    dispatcher: Dispatcher,
+    dispatcher: AnyDispatcher,
     policy: RunPolicy,
     *,
     writing: asyncio.Future[Exchange] | None,
@@ -68,7 +69,7 @@ async def save_what_can_be_saved(
 
 
 async def _save_late(
-    writer: LedgerWriter, dispatcher: Dispatcher, policy: RunPolicy, clock: Callable[[], int]
+    writer: LedgerWriter, dispatcher: AnyDispatcher, policy: RunPolicy, clock: Callable[[], int]
 ) -> None:
     """Record what is known after another process took the run over, without touching that process's work."""
     never_left = Outcome(Verdict.NOT_SENT, detail="it was never sent")

@@ -1,0 +1,82 @@
+"""How much to claim next for each gateway of a run with several.
+
+A gateway for which nothing more was found is asked for again a little later, together with all others of which that is
+known; so the others' messages leave meanwhile, and the run is over only when none of them has anything left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from a2pcli.ledger.records import Exchange, Rooms
+from a2pcli.sending.claiming import Claiming
+from a2pcli.sending.lane import Lane
+from a2pcli.sending.lanes import AllBreakers, AllPaces, Lanes
+from a2pcli.sending.run_policy import RunPolicy
+
+_LOOKS_AGAIN = 200
+"""Milliseconds after which a gateway without messages is asked for again."""
+
+
+class ClaimingByGateway(Claiming):
+    """What the sender knows of the rows that it has not claimed, for each gateway."""
+
+    def __init__(
+        self,
+        policy: RunPolicy,
+        lanes: Sequence[Lane],
+        dispatchers: Lanes,
+        *,
+        senders: bool,
+        clock: Callable[[], int],
+    ) -> None:
+        super().__init__(
+            policy, dispatchers, AllBreakers(lanes), AllPaces(lanes), senders=senders, clock=clock
+        )
+        self._lanes = lanes
+        self._own = {
+            one.name: Claiming(
+                *(policy, dispatchers.by_gateway[one.name], one.breaker, one.pace),
+                senders=senders,
+                clock=clock,
+            )
+            for one in lanes
+        }
+        self._later: dict[str, int] = {}  # UTC ms before which asking for a gateway's messages is pointless
+        self._together = 0  # UTC ms at which those without messages are asked for
+
+    def want(self, now: float) -> int:
+        """Return how many more to claim now, for all gateways together; ``rooms`` says for which."""
+        moment = self._clock()
+        found = {
+            one.name: 0
+            if one.stopped is not None or self._later.get(one.name, 0) > moment
+            else self._own[one.name].want(now)
+            for one in self._lanes
+        }
+        self.rooms = Rooms(found, frozenset(one.name for one in self._lanes if one.stopped is not None))
+        return sum(found.values())
+
+    def gave_back(self) -> None:
+        """Rows were returned to the plan, of whichever gateway."""
+        super().gave_back()
+        self._later.clear()
+
+    def took(self, exchange: Exchange, want: int, seconds: float, asked_at: int) -> None:
+        """Update after a transaction; see ``Claiming.took``."""
+        for own in self._own.values():
+            own.wrote(seconds, looks_far=self.looks_far)
+        found = exchange.by_gateway
+        if want <= 0 or found is None or not found.is_partial:
+            if want > 0:
+                self._later.clear()
+            super().took(exchange, want, seconds, asked_at)
+            return
+        super().took(exchange, len(exchange.claimed), seconds, asked_at)
+        now = self._clock()
+        if self._together <= now:
+            self._together = now + _LOOKS_AGAIN
+        self._later = {name: until for name, until in self._later.items() if until > now}
+        self._later |= dict.fromkeys(found.dry, self._together)
+        self._later |= {name: now + int(pause * 1000) + 1 for name, pause in found.paced.items()}
+        self._asked_at, self.is_empty, self._from, self.next_due, self.quota = asked_at, False, 0, 0, None

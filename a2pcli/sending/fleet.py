@@ -1,0 +1,92 @@
+"""What a run sends with: a dispatcher for its one gateway, or for each of several, and what is asked of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from a2pcli.dataclass import dataclass
+from a2pcli.gateways.base import Gateway
+from a2pcli.gateways.by_channel import GatewayByChannel
+from a2pcli.ledger.records import Run
+from a2pcli.messages import Message
+from a2pcli.sending import endings
+from a2pcli.sending.claiming import Claiming
+from a2pcli.sending.claiming_by_gateway import ClaimingByGateway
+from a2pcli.sending.dispatcher import Dispatcher, DispatchPolicy
+from a2pcli.sending.lane import Lane
+from a2pcli.sending.lanes import AllBreakers, AllPaces, AnyBreaker, AnyDispatcher, AnyPace, Lanes
+from a2pcli.sending.options import SendOptions
+from a2pcli.sending.pace import SenderPaces
+from a2pcli.sending.run_policy import LanePolicy, RunPolicy
+
+
+@dataclass(slots=True)
+class Fleet:
+    """The gateways of a run, each in its lane."""
+
+    lanes: Sequence[Lane]
+    breaker: AnyBreaker
+    pace: AnyPace
+    dispatcher: AnyDispatcher
+    claiming: Claiming
+
+    @classmethod
+    def of(
+        cls,
+        run: Run,
+        lanes: Sequence[Lane],
+        policy: RunPolicy,
+        options: SendOptions,
+        *,
+        leaving: Callable[[Sequence[Message]], None],
+        clock: Callable[[], int],
+    ) -> Fleet:
+        """Make the dispatchers of these lanes. ``leaving`` is called with messages right before they are submitted."""
+        senders = SenderPaces.of(run)
+
+        def dispatcher(lane: Lane, asked: DispatchPolicy) -> Dispatcher:
+            return Dispatcher(
+                *(lane.gateway, lane.pace, lane.breaker, asked),
+                submits=lane.submits,
+                deadline=options.submit_deadline,
+                senders=senders,
+                leaving=leaving,
+            )
+
+        has_senders = bool(senders)
+        if len(lanes) == 1:
+            lane, one = lanes[0], dispatcher(lanes[0], policy)
+            own = Claiming(policy, one, lane.breaker, lane.pace, senders=has_senders, clock=clock)
+            return cls(lanes, lane.breaker, lane.pace, one, own)
+        several = Lanes(run, {one.name: dispatcher(one, LanePolicy(policy, one)) for one in lanes})
+        each = ClaimingByGateway(policy, lanes, several, senders=has_senders, clock=clock)
+        return cls(lanes, AllBreakers(lanes), AllPaces(lanes), several, each)
+
+    async def open(self, gateway: Gateway, policy: RunPolicy) -> None:
+        """Open the gateways. Of several, one that cannot be used is stopped. Raises ``GatewayUnusable`` if none can."""
+        if len(self.lanes) == 1 or not isinstance(gateway, GatewayByChannel):
+            await gateway.open()
+            return
+        unusable = await gateway.open_each()
+        for lane in self.lanes:
+            if lane.name in unusable:
+                policy.stop(lane, unusable[lane.name].problems[0])
+
+    def stop_what_gave_up(self, run: Run, policy: RunPolicy, left: int) -> None:
+        """Stop gateways that did not come back for as long as the breaker waits; ``left`` messages have no result."""
+        for lane in self.lanes:
+            if lane.breaker.gave_up and lane.stopped is None:
+                many = left if len(self.lanes) == 1 else None
+                policy.stop(lane, endings.gateway_down(run, lane.name, lane.last_failure, many))
+
+    def take_back(self, now: float, *, all_of_them: bool) -> list[int]:
+        """Return the ids of messages that wait for a gateway that takes none for a while; they leave no more."""
+        dispatcher = self.dispatcher
+        if not isinstance(dispatcher, Lanes):
+            return dispatcher.take_back() if all_of_them or self.lanes[0].keeps_back(now) else []
+        return [
+            id
+            for lane in self.lanes
+            if all_of_them or lane.keeps_back(now)
+            for id in dispatcher.by_gateway[lane.name].take_back()
+        ]

@@ -1,0 +1,175 @@
+"""The gateways of a run side by side: each has its own pace, its own breaker and its own room.
+
+So a gateway that is down, slow or refuses the account stops only its own messages. A run with one gateway has one lane.
+``Lanes`` is its dispatcher where it has several; ``AllBreakers`` and ``AllPaces`` say of all of them together what the
+progress and the claims need.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import TypeAlias
+
+from a2pcli.ledger.alternatives import gateway_of
+from a2pcli.ledger.records import Claimed, Run
+from a2pcli.sending.breaker import Breaker
+from a2pcli.sending.dispatcher import Dispatcher
+from a2pcli.sending.lane import Lane
+from a2pcli.sending.pace import Pace
+
+
+class AllBreakers:
+    """The breakers of several lanes as one: open if no gateway can be given anything."""
+
+    def __init__(self, lanes: Sequence[Lane]) -> None:
+        self._lanes = lanes
+
+    @property
+    def _live(self) -> list[Breaker]:
+        return [one.breaker for one in self._lanes if one.stopped is None]
+
+    @property
+    def open(self) -> bool:
+        """Whether nothing may be claimed or sent."""
+        return all(one.open for one in self._live)
+
+    @property
+    def half_open(self) -> bool:
+        """Whether each gateway is tried with a single message, or not at all."""
+        return all(one.half_open or one.open for one in self._live)
+
+    @property
+    def is_troubled(self) -> bool:
+        """Whether none of them answers clearly."""
+        return all(one.is_troubled for one in self._live)
+
+    def allowance(self, now: float) -> int:
+        """How many messages may be in flight now, in all."""
+        return sum(one.allowance(now) for one in self._live)
+
+
+class AllPaces:
+    """The paces of several lanes as one."""
+
+    def __init__(self, lanes: Sequence[Lane]) -> None:
+        self._lanes = lanes
+
+    @property
+    def per_second(self) -> float | None:
+        """What all of them allow together; None where one has no limit."""
+        speeds = [one.pace.per_second for one in self._lanes if one.stopped is None]
+        return None if None in speeds else sum(one for one in speeds if one is not None)
+
+    def held(self, now: float) -> float:
+        """Seconds for which nothing may be sent by any of them."""
+        return min((one.pace.held(now) for one in self._lanes if one.stopped is None), default=0.0)
+
+    def within(self, horizon: float, now: float) -> float:
+        """The slots of the next ``horizon`` seconds, in all."""
+        return sum(one.pace.within(horizon, now) for one in self._lanes if one.stopped is None)
+
+
+class Lanes:
+    """The dispatchers of several gateways as one. A claimed message goes to the gateway that it names, or to that of
+    its channel."""
+
+    def __init__(self, run: Run, dispatchers: Mapping[str, Dispatcher]) -> None:
+        self._run = run
+        self.by_gateway = dict(dispatchers)
+        self._all = list(self.by_gateway.values())
+        self.batch = max(one.batch for one in self._all)
+
+    def takes(self, claimed: Claimed) -> bool:
+        """Whether the message's gateway is one of these."""
+        return self._name(claimed) in self.by_gateway
+
+    def _name(self, claimed: Claimed) -> str:
+        return claimed.gateway or gateway_of(self._run, claimed.message.channel)
+
+    @property
+    def ready(self) -> int:
+        """Claimed messages that wait to leave."""
+        return sum(one.ready for one in self._all)
+
+    @property
+    def flying(self) -> int:
+        """Messages that are with a gateway."""
+        return sum(one.flying for one in self._all)
+
+    @property
+    def left(self) -> int:
+        """How many were ever handed to a gateway."""
+        return sum(one.left for one in self._all)
+
+    @property
+    def closed(self) -> bool:
+        """While True nothing leaves: the run is ending, or the ledger does not take outcomes."""
+        return any(one.closed for one in self._all)
+
+    @closed.setter
+    def closed(self, value: bool) -> None:
+        for one in self._all:
+            one.closed = value
+
+    @property
+    def ids(self) -> set[int]:
+        """Of all messages that wait to leave or are with a gateway."""
+        return {id for one in self._all for id in one.ids}
+
+    def next_ids(self, most: int) -> list[int]:
+        """Ids of up to ``most`` messages that leave next, few compared with what is in flight."""
+        return [id for one in self._all for id in one.next_ids(most)][:most]
+
+    def offer(self, claimed: Sequence[Claimed], slots: Mapping[int, float] | None = None) -> None:
+        """Take claimed messages in, and let go of what may leave now."""
+        for name, dispatcher in self.by_gateway.items():
+            mine = [one for one in claimed if self._name(one) == name]
+            if mine:
+                own = (
+                    {one.message.id: slots[one.message.id] for one in mine if one.message.id in slots}
+                    if slots
+                    else None
+                )
+                dispatcher.offer(mine, own)
+
+    def take_back_claims(self) -> list[Claimed]:
+        """The messages that have not left; they leave no more."""
+        return [claimed for one in self._all for claimed in one.take_back_claims()]
+
+    def take_back(self, country: str | None = None) -> list[int]:
+        """Ids of the messages (of a country) that have not left; they leave no more."""
+        return [id for one in self._all for id in one.take_back(country)]
+
+    def pump(self) -> None:
+        """Start whatever may start."""
+        for one in self._all:
+            one.pump()
+
+    def was_stopped(self, seconds: float) -> None:
+        """The process stood still for so long: that time is nobody's delay."""
+        for one in self._all:
+            one.was_stopped(seconds)
+
+    def look_after(self) -> None:
+        """Cancel what is with a gateway for too long."""
+        for one in self._all:
+            one.look_after()
+
+    def drop(self) -> None:
+        """Cancel all that is with a gateway; it comes back as unknown."""
+        for one in self._all:
+            one.drop()
+
+    async def end(self) -> None:
+        """End the tasks."""
+        await asyncio.gather(*(one.end() for one in self._all))
+
+    async def come_home(self, seconds: float) -> None:
+        """Wait, for so long at most, until nothing is with a gateway."""
+        await asyncio.gather(*(one.come_home(seconds) for one in self._all))
+
+
+AnyDispatcher: TypeAlias = Dispatcher | Lanes
+AnyBreaker: TypeAlias = Breaker | AllBreakers
+AnyPace: TypeAlias = Pace | AllPaces
