@@ -95,14 +95,13 @@ def load_both(campaign: Path) -> tuple[LoadedCampaign, LoadedSettings]:
 
 
 def pace(loaded: LoadedCampaign, settings: LoadedSettings) -> Rate | None:
-    """The slowest of the campaign's pace and those of its gateways' accounts; None where nobody set one. The gateways
-    of a route keep their paces each for itself, and do not slow each other down."""
+    """The slower of the campaign's pace and that of its gateway's account; None where nobody set one. Of several
+    gateways, and of a route, each keeps its own pace (``planning.gateway_paces``), and this is the campaign's alone."""
     typed = loaded.campaign.limits.rate
     rates = [parse_rate(typed)] if typed else []
-    named = (view.campaign.gateway or settings.settings.gateway for view in loaded.views)
-    for name in dict.fromkeys(named):
-        if route_named(settings, name) is None:
-            rates += account_pace(settings, name).rates
+    names = {view.campaign.gateway or settings.settings.gateway for view in loaded.views}
+    if len(names) == 1 and route_named(settings, name := names.pop()) is None:
+        rates += account_pace(settings, name).rates
     if not rates:
         return None
     slowest = min(rate.per_second for rate in rates)

@@ -132,8 +132,7 @@ class Claim:
         return self.connection.execute(query, parameters).all()
 
     def fill(self, *, odd: bool) -> None:
-        """Claim until there is no room: half of those that waited, half of those that nothing happened to yet, and more
-        of one kind where there are too few of the other. ``odd``: which kind gets the larger half."""
+        """Claim waiting rows and messages without attempts, half of each if possible; ``odd``: which gets more."""
         may_be_more = self.waited((self.room + odd) // 2)
         self.fresh()
         if may_be_more:

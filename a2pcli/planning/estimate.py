@@ -180,8 +180,10 @@ def pace_of(
     senders: Mapping[str, int],
     messages: int,
     parts: int,
+    gateways: Sequence[tuple[Mapping[str, Any], int]] = (),
 ) -> float | None:
-    """Return the messages per second of a whole plan, from its pace and its senders' paces; None if nothing paces it.
+    """Return the messages per second of a whole plan, from its pace, its senders' paces and those of its ``gateways``,
+    each with its number of messages; None if nothing paces it.
 
     ``senders`` gives the number of messages of each sender; a message has ``parts / messages`` parts on average.
     """
@@ -195,5 +197,7 @@ def pace_of(
         own = messages if pace.get("account") else senders.get(sender, 0)
         work = own * (each if pace["unit"] == "parts" else 1)
         seconds.append(work / float(pace["per_second"]))
+    for pace, own in gateways:
+        seconds.append(own * (each if pace["unit"] == "parts" else 1) / float(pace["per_second"]))
     slowest = max(seconds, default=0.0)
     return messages / slowest if slowest > 0 else None

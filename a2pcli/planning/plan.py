@@ -23,6 +23,7 @@ from a2pcli.planning.capacity import Load, short_quotas, too_many_parts
 from a2pcli.planning.clocks import Clocks
 from a2pcli.planning.consent import consent_word
 from a2pcli.planning.estimate import Estimate, estimate, pace_of
+from a2pcli.planning.gateway_paces import gateway_paces, gateway_rates_of
 from a2pcli.planning.likely import Past
 from a2pcli.planning.optouts import stale_lists
 from a2pcli.planning.pipeline import planned
@@ -188,6 +189,8 @@ def _new_run(
         sending["routes"] = {channel: one.document() for channel, one in routes.items()}
     if rates := rates_of(prepared.settings.settings, prepared.spec.senders):
         sending["sender_rates"] = rates
+    if paces := gateway_rates_of(prepared):
+        sending["gateway_rates"] = paces
     if quotas := quotas_of(prepared.settings.settings, prepared.spec.senders):
         sending["sender_quotas"] = quotas
     if rate is not None:
@@ -249,7 +252,8 @@ def _summary(
     campaign, table = prepared.loaded.campaign, prepared.table
     senders = _senders(tally, campaign.own_sender)
     rates = rates_of(prepared.settings.settings, prepared.spec.senders)
-    per_second = pace_of(rate, rates, senders, tally.recipients, tally.total_parts)
+    of_gateways = gateway_paces(prepared, tally.routes.first(prepared.spec.channel))
+    per_second = pace_of(rate, rates, senders, tally.recipients, tally.total_parts, of_gateways)
     hours = prepared.hours
     leaving = estimate(
         clocks.groups(),

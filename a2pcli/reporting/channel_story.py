@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from a2pcli.delivery import ARRIVED, NEGATIVE
-from a2pcli.ledger.alternatives import alternatives_of, channels_of
+from a2pcli.ledger.alternatives import alternatives_of, channels_of, gateways_of
 from a2pcli.ledger.channel_counts import ByChannel as ByChannel
 from a2pcli.ledger.history import HistoryEntry
 from a2pcli.ledger.records import Run
@@ -15,6 +15,11 @@ from a2pcli.messages import State
 from a2pcli.reporting.values import money
 
 GOT_BOTH = "the provider delivered a message that it had said was revoked, expired or not delivered"
+
+
+def gateway_names(run: Run) -> str:
+    """The gateways that a run sends through, in a sentence."""
+    return " and ".join(dict.fromkeys(gateways_of(run).values()))
 
 
 def story(entry: HistoryEntry) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 
 from a2pcli.errors import Problem
@@ -189,13 +189,23 @@ def over_budget(run: Run, limit: int, currency: str) -> Problem:
     return Problem(f"the budget of {money} is used up", hint=hint, code="over-budget")
 
 
-def stopped(problems: Sequence[Problem], left: int | None = None) -> Problem:
-    """Why gateways of a run with several were stopped; ``left`` messages remain, if all others are done."""
-    text = "; ".join(one.message for one in problems)
+def stopped(run: Run, problems: Mapping[str, Problem], left: int | None = None) -> Problem:
+    """Why gateways of a run with several were stopped, by their names; ``left`` messages remain, if all others are
+    done."""
+    text = "; ".join(one.message for one in problems.values())
     if left is not None:
         text = f"{text}; {_many(left, 'is', 'are')} left"
-    hints = dict.fromkeys(one.hint for one in problems if one.hint)
-    return Problem(text, hint="; ".join(hints) or None, code=problems[0].code)
+    first = next(iter(problems.values()))
+    if len(problems) == 1:
+        return Problem(text, hint=first.hint, code=first.code)
+    own = go_on(run).split("; ")
+    hints = [
+        f"{name}: {piece}"
+        for name, problem in problems.items()
+        for piece in (problem.hint or "").split("; ")
+        if piece and piece.removeprefix("then ") not in own
+    ]
+    return Problem(text, hint="; ".join([*hints, *own]), code=first.code)
 
 
 def gateway_down(run: Run, gateway: str, last: Outcome | None, left: int | None) -> Problem:

@@ -177,15 +177,16 @@ class RunPolicy:
             lane.stopped = problem
             self._wake()
         if all(one.stopped is not None for one in self._lanes):
-            self.end(Ended.PAUSED, problem if len(self._lanes) == 1 else endings.stopped(self._stopped))
+            self.end(Ended.PAUSED, problem if len(self._lanes) == 1 else self._all_stopped())
 
-    @property
-    def _stopped(self) -> list[Problem]:
-        return [one.stopped for one in self._lanes if one.stopped is not None]
+    def _all_stopped(self, left: int | None = None) -> Problem:
+        stopped = {one.name: one.stopped for one in self._lanes if one.stopped is not None}
+        return endings.stopped(self._run, stopped, left)
 
     def why_some_stopped(self, left: int) -> Problem | None:
         """Return why ``left`` messages are not sent though all others are; None if no gateway was stopped."""
-        return endings.stopped(self._stopped, left) if self._stopped and left > 0 else None
+        is_any = any(one.stopped is not None for one in self._lanes)
+        return self._all_stopped(left) if is_any and left > 0 else None
 
     def end_by_budget(self, currency: str) -> None:
         """End the run because the budget in this currency has no room for more."""

@@ -17,10 +17,10 @@ def capacity_document(capacity: Mapping[str, Any] | None) -> dict[str, Any] | No
     return {**capacity, **moments, "quotas": quotas}
 
 
-def capacity_line(summary: Mapping[str, Any], rate: Mapping[str, Any] | None, zone: str | None) -> str:
+def capacity_line(summary: Mapping[str, Any], sending: Mapping[str, Any], zone: str | None) -> str:
     """``2 d 4 h: starts 2026-03-01 09:00, ends 2026-03-03 13:00 (80 messages/s, 100,000/day)``."""
     capacity = summary["capacity"]
-    limits = [pace_text(rate)] if rate is not None else []
+    limits = pace_texts(sending)
     limits += dict.fromkeys(one["quota"] for one in capacity["quotas"])
     starts, ends = capacity["starts_at"], capacity["finishes_at"]
     named = f"({', '.join(limits)})"
@@ -44,6 +44,13 @@ def quota_lines(capacity: Mapping[str, Any] | None, zone: str | None) -> list[st
         left = "1 message" if messages == 1 else f"{messages:,} messages"
         lines.append(f"{left} of other runs use the same quota: {', '.join(sorted(others))}")
     return lines
+
+
+def pace_texts(sending: Mapping[str, Any]) -> list[str]:
+    """The paces of a run as it stores them: its own, and those of its gateways if it has several."""
+    own = [pace_text(sending["rate"])] if sending.get("rate") else []
+    gateways: Mapping[str, Any] = sending.get("gateway_rates") or {}
+    return own + [f"{pace_text(one)} via {name}" for name, paces in gateways.items() for one in paces]
 
 
 def pace_text(rate: Mapping[str, Any]) -> str:

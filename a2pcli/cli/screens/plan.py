@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from a2pcli.channels import channel_of
-from a2pcli.cli.screens.capacity import capacity_document, capacity_line, pace_text, quota_lines
+from a2pcli.cli.screens.capacity import capacity_document, capacity_line, pace_texts, quota_lines
 from a2pcli.cli.screens.channels import channel_rows, cost_rows, recipient_rows
 from a2pcli.cli.screens.listing import sender_of
 from a2pcli.cli.screens.routes import gateway_rows, route_cost_rows, routes_document
@@ -259,16 +259,16 @@ def _duration(run: Run, summary: Mapping[str, Any]) -> str:
     """How long it takes at the pace, and when the last message leaves as far as that is known."""
     finishes = leaving_of(summary)["finishes_at"]
     if summary.get("capacity"):
-        return capacity_line(summary, run.sending.get("rate"), zone_of(run.summary))
+        return capacity_line(summary, run.sending, zone_of(run.summary))
     last = (
         f"; the last is sent at about {local(finishes, zone_of(run.summary))}" if finishes is not None else ""
     )
-    rate = run.sending.get("rate")
+    paces = pace_texts(run.sending)
     if summary["seconds"] is None:
         return f"as fast as the gateway allows{last or '; set limits.rate to limit it'}"
-    if rate is None:
+    if not paces:
         return f"{duration(summary['seconds'])} at the rate of the senders{last}"
-    return f"{duration(summary['seconds'])} at {pace_text(rate)}{last}"
+    return f"{duration(summary['seconds'])} at {', '.join(paces)}{last}"
 
 
 def _add_times(grid: Table, run: Run, summary: Mapping[str, Any]) -> None:

@@ -38,6 +38,7 @@ from a2pcli.ledger.records import Run, RunState, Totals, Waiting, now_ms
 from a2pcli.message_content import head_lines
 from a2pcli.messages import State
 from a2pcli.moments import moment_text, zone_of
+from a2pcli.reporting.channel_story import gateway_names
 from a2pcli.reporting.held import held_document, held_lines
 from a2pcli.reporting.totals import HANDED_OVER, run_document, totals_document
 from a2pcli.reporting.values import (
@@ -283,7 +284,8 @@ class ProgressEvents:
         }
         left = totals.count(State.PLANNED)
         output.emit("started", run=self.run.id, gateway=self.run.gateway, left=left, **self._seen)
-        log_line(f"run {self.run.id} of {self.run.campaign} starts: {left:,} to send via {self.run.gateway}")
+        via = gateway_names(self.run)
+        log_line(f"run {self.run.id} of {self.run.campaign} starts: {left:,} to send via {via}")
 
     def __call__(self, progress: Progress) -> None:
         """Show the progress if a second has passed since the last time."""

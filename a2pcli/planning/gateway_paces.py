@@ -1,0 +1,48 @@
+"""The paces of a campaign with several gateways: each account keeps its own, and does not slow the others down."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from a2pcli.config.accounts import account_pace
+
+if TYPE_CHECKING:
+    from a2pcli.planning.prepare import Prepared
+
+
+def gateway_rates_of(prepared: Prepared) -> dict[str, list[dict[str, float | str]]]:
+    """Return the paces of the gateways' accounts as a run stores them, by the names of the gateways that share one.
+    Empty for a campaign with one gateway, whose pace is the run's."""
+    return {
+        " and ".join(names): [{"per_second": rate.per_second, "unit": rate.unit} for rate in rates]
+        for names, rates in _accounts(prepared)
+        if rates
+    }
+
+
+def gateway_paces(prepared: Prepared, first: Mapping[str, int]) -> list[tuple[Mapping[str, Any], int]]:
+    """Return each of these paces with the number of messages that it binds; ``first`` are the recipients by the channel
+    that each is sent by first."""
+    paces = gateway_rates_of(prepared)
+    by_gateway: dict[str, int] = defaultdict(int)
+    for one in prepared.channels:
+        by_gateway[one.spec.gateway] += first.get(one.spec.channel, 0)
+    return [
+        (pace, sum(by_gateway[name] for name in names))
+        for names, _ in _accounts(prepared)
+        for pace in paces.get(" and ".join(names), ())
+    ]
+
+
+def _accounts(prepared: Prepared) -> list[tuple[list[str], Any]]:
+    """Return the accounts of several gateways: the gateways of each, and its rates."""
+    names = list(dict.fromkeys(one.spec.gateway for one in prepared.channels))
+    if len(names) == 1:
+        return []
+    accounts = {name: account_pace(prepared.settings, name) for name in names}
+    together: dict[str, list[str]] = defaultdict(list)
+    for name, account in accounts.items():
+        together[account.key].append(name)
+    return [(some, accounts[some[0]].rates) for some in together.values()]
