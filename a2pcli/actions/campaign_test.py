@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from a2pcli.actions.capacity import quotas_of_test
 from a2pcli.actions.gateways import configured_gateway
 from a2pcli.actions.plans import opened, prepared
 from a2pcli.dataclass import dataclass
@@ -38,7 +39,7 @@ def send_test(
     *,
     confirm: Callable[[CampaignTest], None] = lambda test: None,
 ) -> CampaignTest:
-    """Send the first recipient's message to ``number``, marked as a test and counted nowhere.
+    """Send the first recipient's message to ``number``, marked as a test and counted in quotas alone.
 
     ``confirm`` gets it before it leaves. Raises ``UsageError`` for what is no number, or where nobody gets a message.
     Audit: ``send.test``.
@@ -64,7 +65,13 @@ def send_test(
         test = CampaignTest(message, rows[0].row, ready.spec.gateway, gateway.capabilities)
         confirm(test)
         told = hand_over(
-            open_campaign.ledger, None, gateway, message, campaign=ready.spec.campaign, address=own.address
+            open_campaign.ledger,
+            None,
+            gateway,
+            message,
+            campaign=ready.spec.campaign,
+            address=own.address,
+            quotas=quotas_of_test(open_campaign.settings, ready.spec.gateway, message),
         )
         outcome = asyncio.run(told)
     return replace(test, outcome=outcome)

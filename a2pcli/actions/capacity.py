@@ -11,12 +11,13 @@ from a2pcli.ledger.quotas import SharedQuota
 from a2pcli.ledger.records import RESUMABLE, Run, now_ms
 from a2pcli.moments import moment_text
 from a2pcli.planning.capacity import TOLD_FROM, Load
-from a2pcli.planning.sender_setup import quotas_of
+from a2pcli.planning.sender_setup import quotas_of, sender_quota_data
 from a2pcli.sending.pace import account_quotas, sender_quotas, shared_quotas
 
 if TYPE_CHECKING:
     from a2pcli.config.load import LoadedSettings
     from a2pcli.ledger.store import Ledger
+    from a2pcli.messages import Message
     from a2pcli.planning.prepare import Prepared
 
 MOST_RUNS = 1000
@@ -35,6 +36,16 @@ def load_of(ledger: Ledger, settings: LoadedSettings, ready: Prepared) -> Load:
     blocks = [name for account in accounts.values() if account.quotas for name in account.blocks]
     others = _left_of_others(ledger, blocks, now) if blocks else {}
     return Load(usages, others)
+
+
+def quotas_of_test(settings: LoadedSettings, gateway: str, message: Message) -> list[SharedQuota]:
+    """The quotas that a test message uses: those of the gateway's account and of its sender."""
+    if not settings.settings.gateways.get(gateway):
+        return []
+    account = account_quotas({gateway: account_pace(settings, gateway)}, {message.channel: gateway})
+    sender = message.sender or settings.settings.gateways[gateway].get("sender")
+    own = sender_quota_data(settings.settings, sender) if isinstance(sender, str) else {}
+    return [*account, *sender_quotas(own)]
 
 
 def _left_of_others(ledger: Ledger, gateways: Iterable[str], now: int) -> dict[str, int]:

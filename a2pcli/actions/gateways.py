@@ -132,6 +132,7 @@ class GatewayLine:
     variables: Mapping[str, bool]
     capabilities: Capabilities | None
     rate: str | None
+    quotas: tuple[str, ...]
     sender: str | None
     problems: tuple[Problem, ...]
 
@@ -195,9 +196,15 @@ def _line(settings: LoadedSettings, name: str, block: Mapping[str, Any] | None, 
         capabilities=gateway.capabilities if gateway else None,
         # As written: a value out of the environment is not shown, whatever it is.
         rate=_text(given.get("rate")),
+        quotas=_listed(given.get("quota")),
         sender=_text(given.get("sender")),
         problems=problems,
     )
+
+
+def _listed(value: Any) -> tuple[str, ...]:
+    """One text or several, as written."""
+    return tuple(one for one in (value if isinstance(value, list) else [value]) if isinstance(one, str))
 
 
 def _text(value: Any) -> str | None:
@@ -231,7 +238,8 @@ def check_gateway(
 ) -> GatewayCheck:
     """Check a gateway, and hand it one message where a number is given; ``confirm`` gets that before it leaves.
 
-    A type that needs no settings can be tested by its own name. The ledger is not asked and nothing is kept.
+    A type that needs no settings can be tested by its own name. A message that was sent
+    counts in the quotas of the account and the sender; nothing else is kept.
     """
     import asyncio
 
@@ -241,7 +249,20 @@ def check_gateway(
     if message is not None:
         confirm(message, gateway.capabilities)
     health, outcome = asyncio.run(_try(gateway, message))
+    if message is not None and outcome is not None and outcome.verdict is not Verdict.NOT_SENT:
+        _count(project, settings, name, message)
     return GatewayCheck(name, gateway.capabilities, health, message, outcome)
+
+
+def _count(project: Project, settings: LoadedSettings, name: str, message: Message) -> None:
+    """Count the message in the quotas that there are."""
+    from a2pcli.actions.capacity import quotas_of_test
+    from a2pcli.ledger.records import now_ms
+
+    shared = quotas_of_test(settings, name, message)
+    if shared:
+        with project.open_ledger() as ledger:
+            ledger.attempts.count_test(shared, message.parts, now_ms())
 
 
 def _named_gateway(settings: LoadedSettings, name: str) -> Gateway:

@@ -275,7 +275,9 @@ def _rows_file(out: Path, ready: Prepared) -> RowsFile:
     """The file of ``--out``. One-time codes belong into no file."""
     from a2pcli.reporting.rows import RowsFile
 
-    return RowsFile(out, ready.spec.sender, texts=ready.loaded.campaign.purpose != "otp")
+    return RowsFile(
+        out, ready.spec.sender, channel=ready.spec.channel, texts=ready.loaded.campaign.purpose != "otp"
+    )
 
 
 def _as_warning(one: Problem) -> Problem:

@@ -155,7 +155,7 @@ def _approved_plan(call: _Call, open_campaign: OpenCampaign, made: Plan) -> Run 
     run = made.run
     if made.over_budget:
         call.show_plan(run)
-        raise Refused(f"over budget: {made.over_budget}")
+        raise Refused(f"the plan cannot be sent: {made.over_budget}")
     if not made.recipients:
         return _nothing_to_send(call, open_campaign, made)
     call.show_plan(run)
@@ -266,7 +266,7 @@ def _check_sendable(run: Run, request: SendRequest) -> None:
         raise UsageError(Problem(f"plan {run.id} is {run.state}{why}; it cannot be sent", hint=hint))
     over = run.summary.get("over_budget")
     if run.state == RunState.PLANNED and over:
-        raise Refused(f"plan {run.id} is over budget: {over}")
+        raise Refused(f"plan {run.id} cannot be sent: {over}")
     if (
         request.campaign is not None
         and (named := load_campaign(request.campaign).campaign.name) != run.campaign

@@ -307,6 +307,12 @@ class Attempts(SubStore):
         with self._ledger.reading() as connection:
             return quotas.seen(connection, shared, now)
 
+    @translates_errors
+    def count_test(self, shared: Sequence[quotas.SharedQuota], parts: int, now: int) -> None:
+        """Count a test message in these quotas."""
+        with self._ledger.writing() as connection:
+            quotas.count_test(connection, shared, parts, now)
+
     def has_hours(self, run: Run) -> bool:
         """Return whether permitted hours apply to the run. Only for a run being sent."""
         progress = self._progress.get(run.number)

@@ -203,6 +203,13 @@ def begin(connection: Connection, shared: Sequence[SharedQuota], now: int) -> No
                 connection.execute(_add, {"key": one.key, "slot": slot, "sender": 0, "used": more})
 
 
+def count_test(connection: Connection, shared: Sequence[SharedQuota], parts: int, now: int) -> None:
+    """Count a message that is of no run: a test. ``begin`` only ever raises counts, so it stays counted."""
+    for one in {one.key: one for one in shared}.values():
+        used = parts if one.quota.unit == "parts" else 1
+        connection.execute(_add, {"key": one.key, "slot": one.slot(now), "sender": 0, "used": used})
+
+
 def wake(connection: Connection, run: Run, now: int) -> None:
     """Make messages that had too many parts for a quota due again, because the quota may have changed."""
     held = (_a.run == run.number) & (_a.due_at == FAR) & (_a.reason == str(Reason.QUOTA))

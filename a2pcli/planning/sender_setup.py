@@ -139,9 +139,16 @@ def quotas_of(settings: Settings, senders: Senders) -> dict[str, dict[str, Any]]
     found: dict[str, dict[str, Any]] = {}
     each = [sender for sender in (*senders.choices.all, senders.account) if sender is not None]
     for sender in each:
-        facts = facts_of(settings, sender)
-        if facts is None or not facts.quota:
-            continue
-        quotas = [one.to_data() for one in lowest(parse_quotas(facts.quota)) if one.pace is None]
-        found[sender] = {"quotas": quotas, "all": len(each) == 1, "account": sender == senders.account}
+        for name, own in sender_quota_data(settings, sender).items():
+            found[name] = {**own, "all": len(each) == 1, "account": sender == senders.account}
     return found
+
+
+def sender_quota_data(settings: Settings, sender: str) -> dict[str, dict[str, Any]]:
+    """Return the quotas of one sender in the same form; empty if it has none."""
+    facts = facts_of(settings, sender)
+    if facts is None or not facts.quota:
+        return {}
+    return {
+        sender: {"quotas": [one.to_data() for one in lowest(parse_quotas(facts.quota)) if one.pace is None]}
+    }

@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from a2pcli.channels import CHANNELS, DEFAULT
 from a2pcli.frame import Frame
 from a2pcli.ledger.records import Run
 from a2pcli.ledger.store import Ledger
@@ -72,21 +73,26 @@ _PLAN_TYPES: dict[str, pa.DataType] = {
     "cost": MONEY, "currency": pa.string(), "variant": pa.string(), "sender": pa.string(), "repairs": pa.string(),
     "content": pa.string(),
 }  # fmt: skip
+_IN_PARTS = [one.name for one in CHANNELS.values() if one.parts]
 PLAN_SCHEMA = pa.schema(_PLAN_TYPES)
 
 
 class RowsFile:
     """Writes planned chunks to a file; the extension chooses the format. Complete, or not there at all."""
 
-    def __init__(self, path: Path, own_sender: str | None = None, *, texts: bool = True) -> None:
-        """Without ``texts`` the bodies stay out: one-time codes belong into no file."""
+    def __init__(
+        self, path: Path, own_sender: str | None = None, *, channel: str = DEFAULT, texts: bool = True
+    ) -> None:
+        """``channel`` is that of rows that name none. Without ``texts`` the bodies stay out: one-time codes belong
+        into no file."""
+        self._channel = channel
         self._path = path
         self._texts = texts
         self._own_sender = own_sender
 
     def add(self, frame: Frame) -> None:
         """Append one planned chunk."""
-        rows = _plan_table(frame, self._own_sender)
+        rows = _plan_table(frame, self._own_sender, self._channel)
         if not self._texts:
             for name in ("body", "content"):
                 place = rows.schema.get_field_index(name)
@@ -103,14 +109,21 @@ class RowsFile:
         self._file.__exit__(kind, error, trace)
 
 
-def _plan_table(frame: Frame, own_sender: str | None) -> pa.Table:
-    """The chunk's rows; those that leave have the sender they leave from."""
+def _plan_table(frame: Frame, own_sender: str | None, channel: str) -> pa.Table:
+    """The chunk's rows; those that leave have the sender they leave from. Only texts cut into SMS parts have an
+    encoding and units."""
     planned = pc.is_null(frame["@reason"])
     senders = pc.coalesce(frame["@sender"], pa.scalar(own_sender, pa.string()))
+    cut: Any = pa.scalar(channel in _IN_PARTS)
+    if "@channel" in frame:
+        cut = pc.is_in(pc.fill_null(frame["@channel"], channel), pa.array(_IN_PARTS, pa.string()))
     columns = {
         "sender": pc.if_else(planned, senders, pa.scalar(None, pa.string())),
         "status": pc.if_else(planned, "planned", "excluded"),
-        "encoding": pc.if_else(frame["@ucs2"], "UCS-2", "GSM-7"),
+        "encoding": pc.if_else(
+            cut, pc.if_else(frame["@ucs2"], "UCS-2", "GSM-7"), pa.scalar(None, pa.string())
+        ),
+        "units": pc.if_else(cut, frame["@units"], pa.scalar(None, frame["@units"].type)),
         "cost": money_column(frame["@cost"]),
         "number": frame["@address"],
     }

@@ -282,7 +282,7 @@ def _when_planned(entry: HistoryEntry, around: Surroundings) -> str:
     if run.expires_at is not None and run.expires_at <= around.now:
         return f"will not be sent: the campaign expired at {local(run.expires_at, zone_of(run.summary))}"
     if run.state == RunState.PLANNED and run.summary.get("over_budget"):
-        return f"cannot be sent: the plan is over budget ({run.summary['over_budget']})"
+        return f"cannot be sent: {run.summary['over_budget']}"
     if row["reason"] == Reason.UNKNOWN_ZONE:
         return "will not be sent while the person's time zone is unknown"
     if row["reason"] == Reason.QUOTA and row["due_at"] >= FAR:

@@ -49,7 +49,7 @@ def test_a_plan_over_its_budget_promises_nothing(project: Project):
     project.starter(campaign=CAMPAIGN + "limits: {cost: 1 GBP}\n", people=PEOPLE)
     ran = project.run("plan", "sale.yaml")
     assert ran.status == 6
-    assert "Recipients 60 over budget: this plan cannot be sent" in " ".join(ran.out.split())
+    assert "Recipients 60 this plan cannot be sent: see below" in " ".join(ran.out.split())
 
 
 def test_what_check_warns_of_is_shown_by_plan_and_send_and_kept_with_the_plan(project: Project):

@@ -98,3 +98,34 @@ def test_a_quota_of_a_later_channel_does_not_bind_those_who_go_by_the_first(tmp_
         ),
     )
     assert "has room for 20 of 30 messages" in shop.run("plan", "order.yaml").err
+
+
+def test_test_messages_count_in_the_quotas_of_account_and_sender(shop: Project) -> None:
+    shop.write(
+        "a2pcli.yaml",
+        GATEWAY.format(quota="20/24h") + 'senders:\n  "+447700900000": {quota: 10/day}\n',
+    )
+    shop.write("sale.yaml", CAMPAIGN + 'sender: "+447700900000"\n')
+    assert shop.run("send", "sale.yaml", "--test-to", "07911123456", "--yes").status == 0
+    assert shop.run("gateways", "test", "prov", "--to", "+447911123456", "--yes").status == 0
+    told = shop.run("plan", "sale.yaml").out
+    assert "20/24h of gateway prov: 2 used, 18 left" in told
+    assert "10/day of sender +447700900000: 1 used, 9 left" in told
+    assert shop.run("send", "sale.yaml", "--yes").status == 0
+    again = shop.run("plan", "sale.yaml").out
+    assert "20/24h of gateway prov: 11 used, 9 left" in again
+
+
+def test_a_test_that_was_not_sent_counts_nowhere(shop: Project) -> None:
+    block = GATEWAY.format(quota="20/24h").replace("simulator,", "simulator, down: true,")
+    shop.write("a2pcli.yaml", block)
+    shop.run("send", "sale.yaml", "--test-to", "07911123456", "--yes")
+    shop.run("gateways", "test", "prov", "--to", "+447911123456", "--yes")
+    assert "20/24h of gateway prov: 0 used, 20 left" in shop.run("plan", "sale.yaml").out
+
+
+def test_gateways_lists_quotas(shop: Project) -> None:
+    shop.write("a2pcli.yaml", GATEWAY.format(quota='[1000/min, "10,000/day"]'))
+    assert "1000/min and 10,000/day" in shop.run("gateways", COLUMNS="200").out
+    (mine,) = [one for one in shop.run("gateways", "--json").json["gateways"] if one["name"] == "prov"]
+    assert mine["quotas"] == ["1000/min", "10,000/day"]

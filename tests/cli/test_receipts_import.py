@@ -156,6 +156,17 @@ TELNYX = (
 
 
 @pytest.mark.parametrize(
+    "name", ["ref", "Reference", "our_ref", "Message Reference", "userRef", "Reference ID"]
+)
+def test_our_reference_is_found_under_the_names_that_people_give_it(sold: Project, name: str) -> None:
+    rows = sold.run("report", "--json", "--rows").json["row_list"]
+    mine = next(row["reference"] for row in rows if row["reference"])
+    sold.write("export.csv", f"{name},status\n{mine},delivered\n")
+    done = sold.run("receipts", "import", "export.csv", "--json").json
+    assert (done["matched"], done["refused"]) == (1, 0)
+
+
+@pytest.mark.parametrize(
     ("name", "text", "end", "code"),
     [
         ("export.csv", TWILIO, "undelivered", "30003"),

@@ -82,6 +82,7 @@ def _document(settings: LoadedSettings, lines: list[GatewayLine], routes: list[R
                 "variables": dict(line.variables),
                 "capabilities": _shown(line.capabilities),
                 "rate": line.rate,
+                "quotas": list(line.quotas),
                 "sender": line.sender,
                 "problems": [str(problem) for problem in line.problems],
             }

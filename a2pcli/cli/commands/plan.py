@@ -42,7 +42,8 @@ def plan(
 
     Example:  a2pcli plan campaigns/spring_sale.yaml --out plan.csv
 
-    Exit status: 0 planned, 3 a file is wrong, 6 over budget (the plan is kept, and cannot be sent).
+    Exit status: 0 planned, 3 a file is wrong, 6 over budget, a price missing for the budget, or too many recipients
+    (the plan is kept, and cannot be sent).
     """
     show_plan(campaign, out, limit, max_cost, occurrence, ledger, as_json)
 
@@ -82,7 +83,7 @@ def show_plan(
     else:
         show(plan_screen(made.run))
     if made.over_budget:
-        raise Refused(f"over budget: {made.over_budget}")
+        raise Refused(f"the plan cannot be sent: {made.over_budget}")
 
 
 def _tell_of_unfinished(run: Run, left: int, made: Run) -> None:

@@ -53,6 +53,7 @@ class Gateway(TypedDict):
     ]
     capabilities: dict[str, Any] | None
     rate: str | None
+    quotas: list[str]
     sender: str | None
     problems: list[str]
 

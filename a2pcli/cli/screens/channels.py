@@ -22,9 +22,15 @@ def channel_rows(run: Run) -> Iterator[tuple[str, str]]:
         sender = f", from {given['sender']}" if given.get("sender") else ""
         kept = instead_by_channel(run).get(channel)
         not_sent = f": messages are {kept}, nothing is sent" if kept else ""
-        yield "" if place else "channels", f"{place + 1}. {channel} via {via(run, channel)}{sender}{not_sent}"
+        by = "" if via(run, channel) == channel else f" via {via(run, channel)}"
+        yield "" if place else "channels", f"{place + 1}. {channel}{by}{sender}{not_sent}"
     if found:
         yield "fallback", fallback_words(run.sending.get("fallback"))
+
+
+def way_of(gateway: str, channel: str) -> str:
+    """A gateway and its channel; once, if the gateway is called like the channel."""
+    return gateway if gateway == channel else f"{gateway}, {channel}"
 
 
 def fallback_words(fallback: Mapping[str, Any] | None) -> str:

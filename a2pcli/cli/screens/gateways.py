@@ -43,7 +43,8 @@ class _Gateways:
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
         table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False)
-        for heading in ("", "name", "type", "supports", "rate", "sender", "state"):
+        quotas = ("quota",) if any(line.quotas for line in self.lines) else ()
+        for heading in ("", "name", "type", "supports", "rate", *quotas, "sender", "state"):
             table.add_column(heading, no_wrap=True)
         for line in self.lines:
             table.add_row(
@@ -52,6 +53,7 @@ class _Gateways:
                 line.type,
                 abilities(line.capabilities),
                 line.rate or "",
+                *(" and ".join(line.quotas) for _ in quotas),
                 line.sender or "",
                 _state(line),
             )
@@ -61,7 +63,13 @@ class _Gateways:
         for line in self.lines:
             mark = "* " if line.is_default else ""
             yield Text.assemble(mark, (line.name, "bold"), f" ({line.type})  ", _state(line))
-            told = [abilities(line.capabilities), line.rate, f"from {line.sender}" if line.sender else None]
+            quota = f"quota {' and '.join(line.quotas)}" if line.quotas else None
+            told = [
+                abilities(line.capabilities),
+                line.rate,
+                quota,
+                f"from {line.sender}" if line.sender else None,
+            ]
             if any(told):
                 yield Padding(Text(", ".join(one for one in told if one)), (0, 0, 0, 2))
 

@@ -15,9 +15,10 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from a2pcli.channels import channel_of
+from a2pcli.addresses.kinds import Kind
+from a2pcli.channels import Channel, channel_of
 from a2pcli.cli.screens.capacity import capacity_document, capacity_line, pace_texts, quota_lines
-from a2pcli.cli.screens.channels import channel_rows, cost_rows, recipient_rows
+from a2pcli.cli.screens.channels import channel_rows, cost_rows, recipient_rows, way_of
 from a2pcli.cli.screens.listing import sender_of
 from a2pcli.cli.screens.routes import gateway_rows, route_cost_rows, routes_document
 from a2pcli.cli.terminal.output import printable, to_copy
@@ -62,7 +63,7 @@ STUCK = {
 }
 """Why messages of a plan cannot leave."""
 
-OVER_BUDGET = "over budget: this plan cannot be sent"
+CANNOT_BE_SENT = "this plan cannot be sent: see below"
 
 
 def plan_document(run: Run) -> dict[str, Any]:
@@ -142,7 +143,7 @@ def _heading(run: Run) -> RenderableType:
         if not run.sending.get("channels"):
             grid.add_row("channel", f"{run.channel}{sender}")
     elif not run.sending.get("channels"):
-        grid.add_row("sent via", f"{via(run, run.channel)}, {run.channel}{sender}")
+        grid.add_row("sent via", f"{way_of(via(run, run.channel), run.channel)}{sender}")
     for row in channel_rows(run):
         grid.add_row(*row)
     occurrence = "" if summary["occurrence"] == "once" else f", occurrence {summary['occurrence']}"
@@ -187,7 +188,7 @@ class _People:
         yield (
             Text("Recipients", style="bold"),
             Text(f"{leaving['going']:,}", style=style),
-            OVER_BUDGET if over else "",
+            CANNOT_BE_SENT if over else "",
         )
         yield from recipient_rows(self.summary)
         yield from gateway_rows(self.summary)
@@ -210,18 +211,25 @@ def _blank(summary: Mapping[str, Any]) -> str:
     return f"and {_many(blank, 'blank row')} skipped" if blank else ""
 
 
+def _who_and_how_long(channel: Channel, summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Countries, if addresses have them; senders, if there are several; parts and encodings of SMS."""
+    if summary["countries"] or channel.kind is Kind.PHONE:
+        yield "countries", _list(summary["countries"], most=12)
+    if len(summary.get("senders", ())) > 1:
+        yield "senders", _list(summary["senders"], most=12)
+    if channel.parts:
+        parts = [f"{count:,} × {_many(int(n), 'part')}" for n, count in summary["parts"].items()]
+        in_all = f"  = {_many(summary['total_parts'], 'part')}" if parts else ""
+        yield "length", f"{' + '.join(parts) or 'none'}{in_all}"
+        yield "encoding", _list(summary["encodings"])
+
+
 def _facts(run: Run, summary: Mapping[str, Any]) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
     grid.add_column(style="dim", no_wrap=True)
     grid.add_column(overflow="fold")
-    grid.add_row("countries", _list(summary["countries"], most=12))
-    if len(summary.get("senders", ())) > 1:
-        grid.add_row("senders", _list(summary["senders"], most=12))
-    if channel_of(run.channel).parts:
-        parts = [f"{count:,} × {_many(int(n), 'part')}" for n, count in summary["parts"].items()]
-        in_all = f"  = {_many(summary['total_parts'], 'part')}" if parts else ""
-        grid.add_row("length", f"{' + '.join(parts) or 'none'}{in_all}")
-        grid.add_row("encoding", _list(summary["encodings"]))
+    for row in _who_and_how_long(channel_of(run.channel), summary):
+        grid.add_row(*row)
     if summary["replaced"]:
         grid.add_row("typography", f"{_many(summary['replaced'], 'message')} simplified to stay GSM-7")
     if summary["repairs"]:

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from a2pcli.channels import channel_of
-from a2pcli.cli.screens.channels import channel_rows, channel_table, planned_row
+from a2pcli.cli.screens.channels import channel_rows, channel_table, planned_row, way_of
 from a2pcli.cli.screens.delivery import delivery_tables
 from a2pcli.cli.screens.listing import RUN_STYLES, fits, sender_of
 from a2pcli.cli.terminal.output import to_copy
@@ -245,7 +245,7 @@ def _about(run: Run, live: str | None, *, begun: bool) -> Table:
     if instead := instead_of_sending(run):
         way = "gateway"
     if not run.sending.get("channels"):
-        grid.add_row(way, Text(f"{run.gateway}, {run.channel}{sender}"))
+        grid.add_row(way, Text(f"{way_of(run.gateway, run.channel)}{sender}"))
     for row in (*channel_rows(run), *planned_row(run.summary)):
         grid.add_row(*row)
     if instead:
