@@ -127,7 +127,7 @@ class WireEngine:
 
     async def _new_connection(self, route: Route, habits: Habits) -> Connection:
         connection = await self._dialer.dial(route, lambda: Connection(habits))
-        # # TLS sends data of its own; a plain server that speaks first is not answering this request.
+        # TLS sends data of its own; a plain server that speaks first is not answering this request.
         if not route.secure and connection.has_something_to_read():
             connection.close()
             raise NotSent("unasked", "the server spoke, or hung up, before it was asked anything")
@@ -139,26 +139,27 @@ class WireEngine:
         resting, now = server.resting, self._now()
         while resting and resting[0].rested_at <= now:
             server.idle.append(resting.popleft())
-        found = _idle_connection(server.idle)
+        found = _idle_connection(server.idle, now)
         if found is not None or not resting or len(resting) < len(self._busy) // SPARE:
             return found, 0.0
         return None, max(resting[0].rested_at - now, 0.0)
 
     def _keep(self, server: _Server, connection: Connection) -> None:
-        if not connection.may_be_kept():
+        now = self._now()
+        if not connection.may_be_kept(now):
             connection.close()
             return
         server.resting.append(connection)
         idle = server.idle
-        while idle and idle[0].is_expired():  # those at the bottom are not used while the load is small
+        while idle and idle[0].is_expired(now):  # those at the bottom are not used while the load is small
             idle.popleft().close()
 
 
-def _idle_connection(idle: deque[Connection]) -> Connection | None:
+def _idle_connection(idle: deque[Connection], now: float) -> Connection | None:
     """Return the most recently used connection that can still be used."""
     while idle:
         connection = idle.pop()
-        if connection.is_usable():
+        if connection.is_usable(now):
             return connection
         if connection.has_something_to_read():
             asyncio.get_running_loop().call_later(_LAST_WORDS, connection.close)  # it tells the habits

@@ -141,25 +141,27 @@ class Connection(asyncio.Protocol):
             self._waiter = self._held = None
             self._served += 1
 
-    def may_be_kept(self) -> bool:
+    def may_be_kept(self, now: float) -> bool:
         """Whether the connection can take another request after the last exchange."""
         return (
             self._clean
             and self._keep_alive
             and not self._closed
-            and self._until > self._loop.time()
+            and self._until > now
             and self._transport.get_write_buffer_size() == 0
         )
 
-    def is_expired(self) -> bool:
+    def is_expired(self, now: float) -> bool:
         """Whether it has been idle for too long."""
-        now = self._loop.time()
         return now >= self._until or now >= self._answered + self._habits.idle(now)
 
-    def is_usable(self) -> bool:
+    def is_usable(self, now: float) -> bool:
         """Whether it is open now: nothing has arrived since the last answer, not even its end."""
         return not (
-            self._closed or self.is_expired() or self._transport.is_closing() or self.has_something_to_read()
+            self._closed
+            or self.is_expired(now)
+            or self._transport.is_closing()
+            or self.has_something_to_read()
         )
 
     def has_something_to_read(self) -> bool:
