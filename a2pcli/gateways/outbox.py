@@ -1,9 +1,9 @@
 """The default gateway: appends messages to a file, one JSON object per line, and sends nothing.
 
-What is told as accepted is on the disk. A batch is appended with one write and one fsync under a lock, so
-that several processes can share the file; a write that does not succeed whole is taken back. The file may be
+A message reported as accepted is on the disk. A batch is appended with one write and one fsync under a lock, so
+that several processes can share the file; an incomplete write is undone. The file may be
 renamed away at any time (log rotation): the next batch starts a new one. It may be replaced by a new one
-(``outbox_forget``): whoever has the lock looks whether it is still the file of that name before writing.
+(``outbox_forget``): a process with the lock checks that it still has the file of that name before writing.
 """
 
 from __future__ import annotations

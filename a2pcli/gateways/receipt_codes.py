@@ -63,7 +63,7 @@ def _short(code: str) -> str:
 
 
 def meaning_of(block: Mapping[str, Any], code: str | None, status: str | None = None) -> Code | None:
-    """What a receipt's code means, else its provider's word for the status; None where nobody knows.
+    """Return the meaning of a receipt's code, else of the provider's status; None if neither is known.
 
     ``block`` is the gateway's in the settings, with its ``type``: what it says itself of its ``errors`` comes first.
 

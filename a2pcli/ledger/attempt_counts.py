@@ -1,9 +1,9 @@
 """How many attempts were ever made of a run's messages, counted beside them in the transaction that makes them.
 
-A message without a row in ``attempts`` is one to which nothing has happened: were its row lost (deleted by hand, or not
-recovered from a damaged file), it would be sent again. So a run of which rows are missing is not sent, and nor is a new
-plan of its occurrence made. The counts are of pieces of ``PIECE`` rows, so that several senders of a run seldom wait
-for one another. Runs without chunks need none: the digests of their plan are over all of their rows.
+A message without a row in ``attempts`` is one to which nothing has happened: were its row lost (deleted by hand, or
+not recovered from a damaged file), it would be sent again. So a run with missing rows is not sent, and its occurrence
+is not planned again. The counts are of pieces of ``PIECE`` rows, so that several senders of a run seldom wait for one
+another. Runs without chunks need none: the digests of their plan are over all of their rows.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The audit trail: who did what to this ledger, when, and with which counts. Entries are only ever added.
 
-Each entry holds the hash of the one before it, and its own hash covers every one of its fields, so whoever
-changes, removes or slips in an entry breaks the chain from there on. Two things a chain alone cannot show: that
-its last entries were cut off, and that somebody who may write to the ledger made the whole chain anew. Both show
+Each entry holds the hash of the one before it, and its own hash covers every one of its fields, so an entry
+that is changed, removed or inserted breaks the chain from there on. Two things a chain alone cannot show: that
+its last entries were cut off, and that somebody with write access rebuilt the whole chain. Both show
 against a head (number and hash of the last entry) that was noted elsewhere: ``a2pcli audit verify --head HASH``.
 
 No number and no text of a message is ever written here; a person is named by a keyed hash (see ``erased``).

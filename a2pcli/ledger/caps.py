@@ -1,8 +1,8 @@
-"""Frequency caps: so many messages to one person within so much time, over all runs, kept at every claim.
+"""Frequency caps: the maximum number of messages to one person within a period, over all runs, checked at every claim.
 
 ``contacted`` holds one row for each message that a person got or may have got: it is inserted by the transaction
-that writes the intent, and gone again where the message was not taken. Whoever claims for a run with a cap does
-it alone (SQLite has one writer; PostgreSQL takes a lock until the commit), so two runs never both think that
+that writes the intent, and deleted if the message was not accepted. A claim for a run with a cap excludes
+all others (SQLite has one writer; PostgreSQL takes a lock until the commit), so two runs never both think that
 they send the last message that is allowed.
 """
 

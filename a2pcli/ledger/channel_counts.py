@@ -1,5 +1,5 @@
-"""The attempts of a run of several channels, by channel: first ones and those that followed, what became of them,
-what they cost; and who got a message by two."""
+"""Counts of a run with several channels: first attempts and fallbacks by channel, their results and costs, and the
+recipients who got a message by two channels."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Tells from the first bytes of a chunk that somebody is certainly not in it: a Bloom filter of addresses and cells.
+"""A Bloom filter of a chunk's addresses and cells, which tells from its first bytes that a person is not in it.
 
 It stands in the metadata of the chunk's Arrow schema, so whatever writes a chunk anew (erasure, retention) makes it
-anew too, and the chunk's digest covers it. It takes about one and a half bytes a row, and says "perhaps" of one in a
-hundred who is not there. Chunks without one are simply read. Erasing does not go by it.
+anew too, and the chunk's digest covers it. It takes about one and a half bytes a row, and has one percent
+false positives. Chunks without one are simply read. Erasing does not go by it.
 """
 
 from __future__ import annotations

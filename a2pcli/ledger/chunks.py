@@ -2,8 +2,8 @@
 
 It holds every row of the chunk in the file's order, those who get a message and those who do not: a row with a
 ``reason`` gets none. A column without any value is left out of the stream; columns of few texts are dictionaries.
-Beside the stream stand its SHA-256 and the rows counted by group, so that totals, and the question where somebody is
-left to send to, need not read it.
+Beside the stream stand its SHA-256 and the rows counted by group, so that totals, and the search for chunks with
+messages left, need not read it.
 """
 
 from __future__ import annotations

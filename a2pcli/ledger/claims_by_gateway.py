@@ -1,7 +1,7 @@
-"""A claim for a run whose channels go by several gateways: for each as many messages as it has room for.
+"""A claim for a run whose channels use several gateways: as many messages for each as it has room for.
 
-So a gateway that is down, slow or held back keeps nobody from being sent by another, and no message is claimed for
-which there is no room.
+A gateway that is down, slow or paused does not delay the messages of the others, and no message is claimed that its
+gateway has no room for.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def channels_by_gateway(run: Run) -> Mapping[str, frozenset[str]]:
-    """The run's channels by the gateway that they go by."""
+    """Return the run's channels by gateway."""
     found: dict[str, set[str]] = defaultdict(set)
     for channel, gateway in gateways_of(run).items():
         found[gateway].add(channel)
@@ -28,7 +28,7 @@ def channels_by_gateway(run: Run) -> Mapping[str, frozenset[str]]:
 
 
 def claimed_channels(run: Run, rooms: Rooms | None) -> frozenset[str] | None:
-    """The channels of gateways that have room; None where that is not asked."""
+    """Return the channels of the gateways that have room; None if ``rooms`` does not limit them."""
     if rooms is None:
         return None
     known = channels_by_gateway(run)
@@ -45,9 +45,10 @@ def claimed_channels(run: Run, rooms: Rooms | None) -> frozenset[str] | None:
 
 
 def fill(claim: Claim, rooms: Rooms | None, slots: Slots | None, *, odd: bool, most: int) -> ByGateway | None:
-    """Claim what each gateway has room for, ``most`` messages in all; without ``rooms``, what the claim wants.
+    """Claim as many messages as each gateway has room for, ``most`` in all; without ``rooms``, as many as the claim
+    wants.
 
-    Afterwards the claim has room only if every gateway that is not stopped had less to claim than it had room for.
+    Afterwards the claim has room only if every gateway that is not stopped had fewer messages than it had room for.
     """
     if rooms is None:
         claim.fill(odd=odd)

@@ -1,9 +1,9 @@
-"""People who were erased: of each, a keyed hash stays on the suppression list, so that nobody messages them again.
+"""People who were erased: a keyed hash of each stays on the suppression list, so that they are never messaged again.
 
 The hash is HMAC-SHA256 (RFC 2104) of the number in E.164, under a key that is not in the ledger: without the
 key, all numbers of a country could be tried in an hour. The key is the variable ``A2PCLI_ERASURE_KEY``; without
-it, a random key in a file beside the SQLite ledger, for its owner alone. Who loses the key can tell nobody who
-was erased, so a ledger that holds such hashes refuses to plan or send without its key, or with another one.
+it, a random key in a file beside the SQLite ledger, for its owner alone. Without the key, nobody can tell who was
+erased, so a ledger that holds such hashes refuses to plan or send without its key, or with another one.
 """
 
 from __future__ import annotations

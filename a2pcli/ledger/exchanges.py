@@ -60,8 +60,8 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Rooms:
-    """How many more messages each gateway of a run may be given now, by its name. What is for those in ``stopped`` is
-    left as it is, and nobody waits for it."""
+    """How many more messages each gateway of a run can take now, by its name. Messages for the gateways in
+    ``stopped`` stay planned, and the claim does not wait for them."""
 
     by_gateway: Mapping[str, int]
     stopped: frozenset[str] = frozenset()
@@ -69,8 +69,9 @@ class Rooms:
 
 @dataclass(frozen=True, slots=True)
 class ByGateway:
-    """What a claim for several gateways found: ``dry`` had less to claim than there was room for; ``paced`` may be
-    asked for in so many seconds, by a pace that processes share. ``is_partial``: of some nobody looked what is left."""
+    """The result of a claim for several gateways. ``dry`` gateways had fewer messages than they had room for.
+    ``paced``: seconds until a gateway may be asked for again, because of a pace that processes share.
+    ``is_partial``: for some gateways, the remaining messages were not counted."""
 
     dry: frozenset[str]
     paced: Mapping[str, float]

@@ -1,7 +1,7 @@
 """Paces that belong to an account, over all processes that send with one ledger: a gateway's, a campaign's, a sender's.
 
 ``paces`` holds the next free slot of each. A claim reserves slots for what it claims, in its own transaction, so two
-processes never get the same; whoever is killed leaves no more than it had reserved. A message may leave at its slot
+processes never get the same; a killed process wastes only what it had reserved. A message may leave at its slot
 or later, never before. Slots are given a moment ahead only, so that no process takes them from another that comes.
 """
 

@@ -1,7 +1,7 @@
-"""Where one sender is in the plan of a run: which chunks have somebody left whose clock is open, and who is next.
+"""Where one sender is in the plan of a run: which chunks have messages left whose clock is open, and which are next.
 
-Of every chunk it is known how many are left of each clock; a chunk in which no open clock has anybody is not read.
-The chunk that is being sent is in memory, without those that have an attempt. Its bytes are compared with their
+The number of messages left is known for every chunk and clock; a chunk without any for an open clock is not read.
+The chunk that is being sent is in memory, without messages that have an attempt. Its bytes are compared with their
 digest when they are read, and the digests with the plan's, so what is sent is what was verified.
 """
 

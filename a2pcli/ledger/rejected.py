@@ -1,8 +1,7 @@
 """Planning again what a gateway refused: by the provider's code, after a person has looked.
 
-Only what certainly nobody has: rejected messages, and those that were left out because the gateway refused their
-country. Unknown messages are not among them. Who may not be messaged stays as it is, and is looked at once more
-at the claim.
+Only messages that were certainly not delivered: rejected ones, and those left out because the gateway refused their
+country; never unknown ones. People who may not be messaged stay excluded, and the claim checks them again.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
 """How several senders share a run: how one joins, gets its next chunk, takes over from one that was killed, and leaves.
 
-A sender that has nothing left to claim waits while others are at the rest: so it is there to take over the chunks of
-one that is killed, and all of them end when the run does. One that comes when there is nothing for it to do is told so.
-The run's state is that of all its senders: it is ``sending`` while one of them is at work, and the last one says how
-it ended; only that nothing is left is said by whoever finds it.
+A sender with nothing left to claim waits while others send the rest, so that it can take over the chunks of one that
+is killed; all of them end with the run. A sender that joins when there is nothing left to do is told so.
+The run's state is that of all its senders: it is ``sending`` while one of them is at work, and the last one records how
+it ended; that nothing is left is recorded by the first to find it.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""What of a run waits for its hours. Nothing is written because somebody's clock is closed: who waits until when comes
-from the clocks, and from how many messages of each nothing has happened to."""
+"""Messages of a run that wait for their sending hours. Nothing is written when a clock is closed: the counts come from
+the clocks, and from the number of messages without attempts of each."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-"""What ``check`` says of what a channel sends beside the text: templates, files, limits, and what becomes of it with
-the first contacts."""
+"""Checks of content other than the text (templates, files, limits), tried with the first contacts."""
 
 from __future__ import annotations
 

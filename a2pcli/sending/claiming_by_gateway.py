@@ -1,7 +1,7 @@
-"""How much to claim next for each gateway of a run with several.
+"""How many messages to claim next for each gateway of a run with several.
 
-A gateway for which nothing more was found is asked for again a little later, together with all others of which that is
-known; so the others' messages leave meanwhile, and the run is over only when none of them has anything left.
+A gateway without further messages is asked for again a little later, together with all others in that state, so that
+the remaining gateways go on sending meanwhile. The run ends only when no gateway has messages left.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _LOOKS_AGAIN = 200
 
 
 class ClaimingByGateway(Claiming):
-    """What the sender knows of the rows that it has not claimed, for each gateway."""
+    """What the sender knows about unclaimed rows, for each gateway."""
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class ClaimingByGateway(Claiming):
         self._together = 0  # UTC ms at which those without messages are asked for
 
     def want(self, now: float) -> int:
-        """Return how many more to claim now, for all gateways together; ``rooms`` says for which."""
+        """Return the number of messages to claim now for all gateways together; ``rooms`` tells for which."""
         moment = self._clock()
         found = {
             one.name: 0
@@ -58,7 +58,7 @@ class ClaimingByGateway(Claiming):
         return sum(found.values())
 
     def gave_back(self) -> None:
-        """Rows were returned to the plan, of whichever gateway."""
+        """Record that rows of any gateway were returned to the plan."""
         super().gave_back()
         self._later.clear()
 

@@ -1,8 +1,8 @@
-"""The gateways of a run side by side: each has its own pace, its own breaker and its own room.
+"""The gateways of a run side by side, each with its own pace, circuit breaker and room.
 
-So a gateway that is down, slow or refuses the account stops only its own messages. A run with one gateway has one lane.
-``Lanes`` is its dispatcher where it has several; ``AllBreakers`` and ``AllPaces`` say of all of them together what the
-progress and the claims need.
+A gateway that is down, slow or refuses the account stops only its own messages. A run with one gateway has one lane.
+``Lanes`` is the dispatcher of a run with several; ``AllBreakers`` and ``AllPaces`` combine their state for the
+progress display and the claims.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from a2pcli.sending.pace import Pace
 
 
 class AllBreakers:
-    """The breakers of several lanes as one: open if no gateway can be given anything."""
+    """The breakers of several lanes as one; open if all of them are."""
 
     def __init__(self, lanes: Sequence[Lane]) -> None:
         self._lanes = lanes
@@ -36,16 +36,16 @@ class AllBreakers:
 
     @property
     def half_open(self) -> bool:
-        """Whether each gateway is tried with a single message, or not at all."""
+        """Whether every gateway is either tried with a single message or closed off."""
         return all(one.half_open or one.open for one in self._live)
 
     @property
     def is_troubled(self) -> bool:
-        """Whether none of them answers clearly."""
+        """Whether no gateway answers clearly."""
         return all(one.is_troubled for one in self._live)
 
     def allowance(self, now: float) -> int:
-        """How many messages may be in flight now, in all."""
+        """Return how many messages may be in flight now, in all."""
         return sum(one.allowance(now) for one in self._live)
 
 
@@ -57,22 +57,22 @@ class AllPaces:
 
     @property
     def per_second(self) -> float | None:
-        """What all of them allow together; None where one has no limit."""
+        """Messages a second over all lanes; None if a lane has no limit."""
         speeds = [one.pace.per_second for one in self._lanes if one.stopped is None]
         return None if None in speeds else sum(one for one in speeds if one is not None)
 
     def held(self, now: float) -> float:
-        """Seconds for which nothing may be sent by any of them."""
+        """Return the seconds for which no lane may send."""
         return min((one.pace.held(now) for one in self._lanes if one.stopped is None), default=0.0)
 
     def within(self, horizon: float, now: float) -> float:
-        """The slots of the next ``horizon`` seconds, in all."""
+        """Return the number of slots in the next ``horizon`` seconds, over all lanes."""
         return sum(one.pace.within(horizon, now) for one in self._lanes if one.stopped is None)
 
 
 class Lanes:
-    """The dispatchers of several gateways as one. A claimed message goes to the gateway that it names, or to that of
-    its channel."""
+    """The dispatchers of several gateways as one. A claimed message goes to the gateway that it names, else to its
+    channel's."""
 
     def __init__(self, run: Run, dispatchers: Mapping[str, Dispatcher]) -> None:
         self._run = run
@@ -89,22 +89,22 @@ class Lanes:
 
     @property
     def ready(self) -> int:
-        """Claimed messages that wait to leave."""
+        """Number of claimed messages waiting to be sent."""
         return sum(one.ready for one in self._all)
 
     @property
     def flying(self) -> int:
-        """Messages that are with a gateway."""
+        """Number of messages in flight."""
         return sum(one.flying for one in self._all)
 
     @property
     def left(self) -> int:
-        """How many were ever handed to a gateway."""
+        """Number of messages ever handed to a gateway."""
         return sum(one.left for one in self._all)
 
     @property
     def closed(self) -> bool:
-        """While True nothing leaves: the run is ending, or the ledger does not take outcomes."""
+        """Whether sending is suspended, because the run is ending or the ledger does not accept outcomes."""
         return any(one.closed for one in self._all)
 
     @closed.setter
@@ -114,15 +114,15 @@ class Lanes:
 
     @property
     def ids(self) -> set[int]:
-        """Of all messages that wait to leave or are with a gateway."""
+        """Ids of all messages that are waiting or in flight."""
         return {id for one in self._all for id in one.ids}
 
     def next_ids(self, most: int) -> list[int]:
-        """Ids of up to ``most`` messages that leave next, few compared with what is in flight."""
+        """Return the ids of up to ``most`` messages that are sent next."""
         return [id for one in self._all for id in one.next_ids(most)][:most]
 
     def offer(self, claimed: Sequence[Claimed], slots: Mapping[int, float] | None = None) -> None:
-        """Take claimed messages in, and let go of what may leave now."""
+        """Queue claimed messages, and start those that may be sent now."""
         for name, dispatcher in self.by_gateway.items():
             mine = [one for one in claimed if self._name(one) == name]
             if mine:
@@ -134,30 +134,30 @@ class Lanes:
                 dispatcher.offer(mine, own)
 
     def take_back_claims(self) -> list[Claimed]:
-        """The messages that have not left; they leave no more."""
+        """Remove all waiting messages from the queue and return them."""
         return [claimed for one in self._all for claimed in one.take_back_claims()]
 
     def take_back(self, country: str | None = None) -> list[int]:
-        """Ids of the messages (of a country) that have not left; they leave no more."""
+        """Remove waiting messages (of a country) from the queue and return their ids."""
         return [id for one in self._all for id in one.take_back(country)]
 
     def pump(self) -> None:
-        """Start whatever may start."""
+        """Start every message that may be sent now."""
         for one in self._all:
             one.pump()
 
     def was_stopped(self, seconds: float) -> None:
-        """The process stood still for so long: that time is nobody's delay."""
+        """Record that the process was stopped for this many seconds, which do not count as a delay."""
         for one in self._all:
             one.was_stopped(seconds)
 
     def look_after(self) -> None:
-        """Cancel what is with a gateway for too long."""
+        """Cancel messages that have been in flight for too long."""
         for one in self._all:
             one.look_after()
 
     def drop(self) -> None:
-        """Cancel all that is with a gateway; it comes back as unknown."""
+        """Cancel all messages in flight; they become unknown."""
         for one in self._all:
             one.drop()
 
@@ -166,7 +166,7 @@ class Lanes:
         await asyncio.gather(*(one.end() for one in self._all))
 
     async def come_home(self, seconds: float) -> None:
-        """Wait, for so long at most, until nothing is with a gateway."""
+        """Wait until nothing is in flight, for at most this many seconds."""
         await asyncio.gather(*(one.come_home(seconds) for one in self._all))
 
 

@@ -3,16 +3,16 @@
 ==========================  =======================================================================
 accepted                    accepted
 rejected                    rejected; opted-out also suppresses, country also refuses the country
-unknown                     unknown, never tried again by itself
+unknown                     unknown, never retried automatically
 not sent: temporary         planned again after a backoff; ``max_attempts`` is how long a run waits for it
-not sent: rate              planned again after the wait everybody keeps; not one of its attempts
+not sent: rate              planned again after the wait all messages keep; not one of its attempts
 not sent: unreachable       planned again at once; the breaker decides when; not one of its attempts
 not sent: batch             planned again at once, in a smaller batch; not one of its attempts
 account, sender, credit     planned again; the run stops
 ==========================  =======================================================================
 
-"Not now" is never a rejection, however often it is said: nobody is lost to an outage. What is not taken in the
-end stays planned, and the run pauses.
+"Not now" is never a rejection, however often it is repeated, so no recipient is lost to an outage. Messages not
+accepted in the end stay planned, and the run pauses.
 """
 
 from __future__ import annotations

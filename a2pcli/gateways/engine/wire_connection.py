@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection: a request at a time, and an answer that is believed only if it can be nobody else's."""
+"""One HTTP/1.1 connection: one request at a time, and an answer trusted only if it cannot belong to another request."""
 
 from __future__ import annotations
 
@@ -134,7 +134,7 @@ class Connection(asyncio.Protocol):
         except Exception as error:
             self._clean = False
             raise MaybeSent("dropped", f"the connection failed: {type(error).__name__}") from error
-        except BaseException:  # cancelled: the answer may still come, and is nobody's
+        except BaseException:  # cancelled: the answer may still come, and belongs to no request
             self._clean = False
             raise
         finally:

@@ -1,7 +1,7 @@
 """The Jinja environment of gateways' blocks: Jinja as its documentation has it, within bounds of work and memory.
 
-The bounds are those of messages (``content.budget``): whoever writes ``'a' * 2000000000`` is told so when the block is
-read. Unlike in messages, what is nothing prints as nothing, and filters are Jinja's own.
+The bounds are those of messages (``content.budget``): ``'a' * 2000000000`` is an error when the settings are
+read. Unlike in messages, an undefined value prints as nothing, and filters are Jinja's own.
 """
 
 from __future__ import annotations

@@ -163,7 +163,7 @@ class PostmarkProvider(Provider):
         )
 
     def _leaving(self, data: Any) -> tuple[Reply, ...]:
-        """The opt-out of a person who left; none where somebody else changed the list, or a bounce did."""
+        """Return the opt-out of a person who unsubscribed; none if the change came from someone else or a bounce."""
         is_own = inside(data, "Origin") == "Recipient" and inside(data, "SuppressSending") is True
         if inside(data, "RecordType") == "SubscriptionChange" and (
             not is_own or inside(data, "SuppressionReason") == "HardBounce"
