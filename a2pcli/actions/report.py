@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from a2pcli.actions.project import Project
+    from a2pcli.ledger.arrivals import Arrivals
     from a2pcli.ledger.channel_counts import ByChannel
     from a2pcli.ledger.history import Event
     from a2pcli.ledger.records import Run, Totals, Waiting
@@ -63,9 +64,9 @@ class Report:
         """The attempts of a run of several channels, by channel, and who got both."""
         return self.ledger.attempts.by_channel(self.run)
 
-    def arrived_earlier(self) -> int:
-        """Messages that an earlier attempt delivered, and that are not among the delivered ones of the totals."""
-        return self.ledger.attempts.arrived_earlier(self.run)
+    def arrivals(self) -> Arrivals:
+        """People whose message arrived by an attempt that another one followed."""
+        return self.ledger.attempts.arrivals(self.run)
 
     def events(self) -> tuple[Event, ...]:
         """Events of the run (planned, started, paused, …), oldest first."""

@@ -32,6 +32,7 @@ from a2pcli.ledger import (
     sharing,
     spending,
 )
+from a2pcli.ledger.arrivals import Arrivals, arrivals
 from a2pcli.ledger.core import SubStore
 from a2pcli.ledger.falling import Due
 from a2pcli.ledger.falling_back import FallenBack, Revocations
@@ -336,10 +337,10 @@ class Attempts(SubStore):
         return retrying(work)
 
     @translates_errors
-    def arrived_earlier(self, run: Run) -> int:
-        """Return how many messages were delivered by an earlier attempt than the one that counts; see ``fallbacks``."""
+    def arrivals(self, run: Run) -> Arrivals:
+        """Return how many people's messages arrived by an attempt that another one followed."""
         with self._ledger.reading() as connection:
-            return fallbacks.arrived_earlier(connection, run)
+            return arrivals(connection, run)
 
     @translates_errors
     def by_channel(self, run: Run) -> channel_counts.ByChannel:

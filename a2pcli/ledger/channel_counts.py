@@ -5,21 +5,23 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import asdict, field
+from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
 from a2pcli.dataclass import dataclass
-from a2pcli.delivery import ARRIVED, NEGATIVE
+from a2pcli.delivery import ARRIVED
 from a2pcli.ledger.alternatives import channels_of
+from a2pcli.ledger.arrivals import Arrivals, arrivals
 from a2pcli.ledger.attempt_ids import ATTEMPT_BIT, ROWS_PER_RUN
 from a2pcli.ledger.plans import of_run
 from a2pcli.ledger.records import Run
-from a2pcli.ledger.tables import attempts, is_followed
+from a2pcli.ledger.tables import attempts
 from a2pcli.messages import State
 
-_a, _next = attempts.c, attempts.alias("next")
+_a = attempts.c
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +39,10 @@ class ChannelCount:
 
 @dataclass(frozen=True, slots=True)
 class ByChannel:
-    """The counts of all channels, in the campaign's order. ``both`` people got, or may have got, the message twice
-    because a provider delivered an attempt that had already ended."""
+    """The counts of all channels, in the campaign's order, and who got the message by an attempt that had ended."""
 
     counts: tuple[ChannelCount, ...] = ()
-    both: int = 0
+    arrivals: Arrivals = Arrivals()
 
 
 @dataclass(slots=True)
@@ -57,6 +58,9 @@ def count(connection: Connection, run: Run) -> ByChannel:
     order = list(channels_of(run))
     if not order:
         return ByChannel()
+    pruned = run.summary.get("pruned", {})
+    if "channels" in pruned:
+        return ByChannel(tuple(ChannelCount(**one) for one in pruned["channels"]), arrivals(connection, run))
     number = _a.id % ROWS_PER_RUN // (1 << ATTEMPT_BIT) + 1
     keys = (_a.channel, number, _a.state, _a.delivery, _a.currency, _a.followed_at.is_not(None))
     query = select(*keys, func.count(), func.sum(_a.cost)).where(of_run(run)).group_by(*keys)
@@ -74,21 +78,12 @@ def count(connection: Connection, run: Run) -> ByChannel:
         ChannelCount(channel, attempt, dict(sums.states), sums.delivered, sums.followed, dict(sums.cost))
         for (channel, attempt), sums in ((key, found[key]) for key in keys_found)
     )
-    return ByChannel(tuple(counts), _both(connection, run))
+    return ByChannel(tuple(counts), arrivals(connection, run))
 
 
 _ARRIVED = frozenset(map(str, ARRIVED))
 
 
-def _both(connection: Connection, run: Run) -> int:
-    """Return how many messages were delivered by an attempt that had been followed, while the next was accepted too."""
-    here = _next.c
-    taken = here.state.in_([str(one) for one in (State.ACCEPTED, State.UNKNOWN, State.SUBMITTING)])
-    not_lost = func.coalesce(here.delivery, "").not_in([str(one) for one in NEGATIVE])
-    query = (
-        select(func.count())
-        .select_from(attempts.join(_next, here.id == _a.id + (1 << ATTEMPT_BIT)))
-        .where(_a.occasion == run.occasion, _a.run == run.number, is_followed(_a))
-        .where(and_(_a.delivery.in_(sorted(_ARRIVED)), taken, not_lost))
-    )
-    return int(connection.execute(query).scalar_one())
+def written(found: ByChannel) -> list[dict[str, Any]]:
+    """Return the counts as retention keeps them."""
+    return [asdict(one) for one in found.counts]

@@ -22,7 +22,7 @@ from a2pcli.addresses.phone.same_phone import same_phone_forms
 from a2pcli.addresses.traces import Traces
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem, RunBusy
-from a2pcli.ledger import audit, counting, erased, plan_erasing, plan_people, receipts
+from a2pcli.ledger import audit, counting, erased, falling, plan_erasing, plan_people, receipts
 from a2pcli.ledger.approved import changing_rows
 from a2pcli.ledger.attempt_ids import message_of
 from a2pcli.ledger.holds import Hold
@@ -175,6 +175,7 @@ def erase(connection: Connection, person: Person, now: int, live: frozenset[int]
         ids = [id for id in there.ids if message_of(id) not in flying]
         skipped += _blank_plans(connection, there, flying)
         told = receipts.forget(connection, ids)
+        falling.forget(connection, ids)
         _blank_attempts(connection, ids)
         sentences = _blank_plan_sentences(connection, person)
     counts = {

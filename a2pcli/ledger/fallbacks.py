@@ -26,12 +26,11 @@ from a2pcli.ledger.attempt_ids import (
     ROWS_PER_RUN,
     all_attempts,
     attempt_number,
-    message_of,
     nth_attempt,
 )
 from a2pcli.ledger.plans import changed, lock_run
 from a2pcli.ledger.records import SENDABLE, Run, RunState
-from a2pcli.ledger.tables import attempts, is_followed, receipts, runs
+from a2pcli.ledger.tables import attempts, receipts, runs
 from a2pcli.messages import State
 from a2pcli.reasons import Reason
 
@@ -167,19 +166,6 @@ def _next_of(connection: Connection, run: Run, last: int, next: Next, now: int) 
     how = f"attempt {attempt_number(id)}: {next.channel} by {next.gateway}"
     outcomes.note_each(connection, run, [id], now, kind=EVENT, detail=how)
     return Followed(id, run.reference(id % ROWS_PER_RUN))
-
-
-def arrived_earlier(connection: Connection, run: Run) -> int:
-    """Return how many messages were delivered by an earlier attempt, while the one that counts was not (yet)."""
-    arrived = [str(one) for one in ARRIVED]
-    query = select(_a.id).where(_a.occasion == run.occasion, _a.run == run.number, is_followed(_a))
-    messages = {message_of(id) for id in connection.execute(query.where(_a.delivery.in_(arrived))).scalars()}
-    found = 0
-    for id in messages:
-        last = _last(connection, all_attempts([id], MOST_ATTEMPTS))
-        told = connection.execute(select(_a.delivery).where(_a.id == last)).scalar()
-        found += told not in arrived
-    return found
 
 
 def _last(connection: Connection, ids: Sequence[int]) -> int | None:

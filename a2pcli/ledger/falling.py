@@ -74,6 +74,11 @@ def forget(connection: Connection, ids: Collection[int]) -> None:
         connection.execute(delete(falling).where(_f.attempt.in_(chosen[start : start + _PIECE])))
 
 
+def forget_run(connection: Connection, run: Run) -> None:
+    """Stop following any attempt of the run: it is cancelled, or its people are removed."""
+    connection.execute(delete(falling).where(_f.run == run.number))
+
+
 def pending(connection: Connection, run: Run) -> tuple[int, int | None]:
     """Return how many attempts of the run may still be followed, and when the first (UTC ms); 0 and None for none."""
     query = select(func.count(), func.min(_f.at)).join(attempts, _a.id == _f.attempt)

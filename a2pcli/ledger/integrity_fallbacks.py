@@ -13,8 +13,11 @@ from a2pcli.ledger.integrity_receipts import look_at_run
 from a2pcli.ledger.integrity_rows import first
 from a2pcli.ledger.plans import run_from_row
 from a2pcli.ledger.records import Run
+from a2pcli.ledger.schema import falling
 from a2pcli.ledger.tables import attempts, is_followed, runs
+from a2pcli.messages import State
 
+_f = falling.c
 _a, _beside = attempts.c, attempts.alias("beside")
 
 
@@ -30,6 +33,7 @@ def _of_runs(context: CheckContext) -> Iterator[Finding]:
         except ValueError:  # reported with the table
             continue
         yield from _followed(context, run)
+        yield from _falling(context, run)
         if most_attempts(context.connection, run) > 1:
             begin = run.number * ROWS_PER_RUN
             yield from _later(context, run)
@@ -61,6 +65,18 @@ def _followed(context: CheckContext, run: Run) -> Iterator[Finding]:
     if many:
         text = f"{_attempts(many)} followed by another, which is not there{first(least)}"
         yield Finding("attempt-unknown", text, run.id)
+
+
+def _falling(context: CheckContext, run: Run) -> Iterator[Finding]:
+    """Check that whatever is to be followed by another channel is an attempt of the run that a gateway answered."""
+    ended = _a.state.in_([str(State.ACCEPTED), str(State.REJECTED)])
+    there = exists().where(_a.id == _f.attempt, _a.run == _f.run, ended)
+    many = context.connection.execute(
+        select(func.count()).select_from(falling).where(_f.run == run.number, not_(there))
+    ).scalar_one()
+    if many:
+        text = f"{_attempts(many)} to be followed by another channel, which no gateway has answered"
+        yield Finding("left-over", text, run.id)
 
 
 def _attempts(many: int) -> str:

@@ -13,7 +13,7 @@ from sqlalchemy import bindparam, insert, update
 from sqlalchemy.engine import Connection
 
 from a2pcli.dataclass import dataclass
-from a2pcli.ledger import attempt_counts, caps, other_forms, refusals
+from a2pcli.ledger import attempt_counts, caps, falling, other_forms, refusals
 from a2pcli.ledger.optouts import binds
 from a2pcli.ledger.outcomes import note_each
 from a2pcli.ledger.plan_rows import NAMES, PlanRows, Wanted, as_rows, of_attempts
@@ -68,6 +68,7 @@ def plan_again(connection: Connection, run: Run, codes: Collection[str], note: s
     ids = [int(row["id"]) for row in rows]
     changed(connection, run)
     caps.forget(connection, ids)
+    falling.forget(connection, ids)
     values: dict[str, Any] = {
         "state": str(State.PLANNED),
         "due_at": 0,  # at once, by any clock

@@ -22,8 +22,10 @@ from sqlalchemy.engine import Connection
 from a2pcli.config.retention import Retention, parse_age
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import RunBusy
-from a2pcli.ledger import attempt_counts, audit, counting, plan_erasing, plan_store
+from a2pcli.ledger import attempt_counts, audit, channel_counts, counting, falling, plan_erasing, plan_store
+from a2pcli.ledger.alternatives import channels_of
 from a2pcli.ledger.approved import changing_rows
+from a2pcli.ledger.arrivals import arrivals
 from a2pcli.ledger.lock import HasEngine, sender_lock
 from a2pcli.ledger.people import overwrite
 from a2pcli.ledger.personal import Holds, columns
@@ -225,6 +227,10 @@ def _people(connection: Connection, run: Run, now: int) -> None:
     known = counting.kept(connection, run)
     totals = counting.count(connection, run) if known is None else known
     marks: dict[str, Any] = {"texts": _day(now), "people": _day(now), "rows": totals.rows}
+    marks["arrivals"] = arrivals(connection, run).to_data()
+    if channels_of(run):
+        marks["channels"] = channel_counts.written(channel_counts.count(connection, run))
+    falling.forget_run(connection, run)
     plan_store.remove(connection, run)
     attempt_counts.forget(connection, run)
     if _is_live(connection, run):

@@ -22,10 +22,10 @@ from a2pcli.messages import Outcome, State
 from a2pcli.reasons import Reason
 
 if TYPE_CHECKING:
-    from a2pcli.ledger import approved, clocks, counting, outcomes, waits
+    from a2pcli.ledger import approved, clocks, counting, falling, outcomes, waits
 else:
-    approved, clocks, counting, outcomes, waits = lazily(
-        "a2pcli.ledger", "approved", "clocks", "counting", "outcomes", "waits"
+    approved, clocks, counting, falling, outcomes, waits = lazily(
+        "a2pcli.ledger", "approved", "clocks", "counting", "falling", "outcomes", "waits"
     )
 
 
@@ -162,6 +162,7 @@ class Runs(SubStore):
             if alone:
                 outcomes.lose(connection, run, moment)
             count = outcomes.end_planned(connection, run, State.CANCELLED, Reason.CANCELLED, moment)
+            falling.forget_run(connection, run)
             outcomes.set_run_state(connection, run, RunState.CANCELLED, why, moment)
         return count
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from a2pcli.delivery import ARRIVED, NEGATIVE
 from a2pcli.ledger.alternatives import alternatives_of, channels_of, gateways_of
+from a2pcli.ledger.arrivals import Arrivals as Arrivals
 from a2pcli.ledger.channel_counts import ByChannel as ByChannel
 from a2pcli.ledger.history import HistoryEntry
 from a2pcli.ledger.records import Run
@@ -44,7 +45,8 @@ def story(entry: HistoryEntry) -> Iterator[str]:
         when = words_of(run)
         yield f"then by {' and '.join(left)}{f', {when}' if when else ''}"
     if got_both(entry):
-        yield f"the person got both: {GOT_BOTH}"
+        is_sure = row["delivery"] in map(str, ARRIVED)
+        yield f"the person got both: {GOT_BOTH}" if is_sure else f"the person may have got both: {GOT_BOTH}"
 
 
 def words_of(run: Run) -> str:
@@ -68,12 +70,20 @@ def got_both(entry: HistoryEntry) -> bool:
     return arrived and not lost and row["state"] in (State.ACCEPTED, State.UNKNOWN, State.SUBMITTING)
 
 
-def both_sentence(found: ByChannel) -> str | None:
-    """How many got it by two attempts; None for nobody."""
-    if not found.both:
-        return None
-    who = "1 person" if found.both == 1 else f"{found.both:,} people"
-    return f"{who} got both: {GOT_BOTH}"
+def arrival_sentences(found: Arrivals) -> Iterator[str]:
+    """Who got the message by an attempt that had ended, each person in one sentence; none for nobody."""
+    if found.both:
+        yield f"{_people(found.both)} got both: {GOT_BOTH}"
+    if found.perhaps:
+        more = " more" if found.both else ""
+        tells = "no receipt says whether the later one arrived as well"
+        yield f"{_people(found.perhaps, more)} may have got both: {GOT_BOTH}, and {tells}"
+    if found.earlier:
+        yield f"{_people(found.earlier)} got the message by an earlier attempt alone, as a late receipt says"
+
+
+def _people(many: int, more: str = "") -> str:
+    return f"1{more} person" if many == 1 else f"{many:,}{more} people"
 
 
 def by_channel_document(found: ByChannel) -> dict[str, Any]:
@@ -90,5 +100,6 @@ def by_channel_document(found: ByChannel) -> dict[str, Any]:
             }
             for one in found.counts
         ],
-        "got_both": found.both,
+        "got_both": found.arrivals.both + found.arrivals.perhaps,
+        "may_have_got_both": found.arrivals.perhaps,
     }

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from a2pcli.contacts.receipt_file import Receipt
 from a2pcli.delivery import Delivery
 from a2pcli.ledger import fallbacks, sharing
+from a2pcli.ledger.arrivals import Arrivals
 from a2pcli.ledger.fallbacks import Followed, Next
 from a2pcli.ledger.records import Run
 from a2pcli.ledger.store import Ledger
@@ -86,9 +87,9 @@ def test_a_late_receipt_of_the_first_of_three_attempts_is_told(ledger: Ledger, t
     third = again(ledger, run)
     if third_was_sent:
         send_in_no_time(ledger, ledger.runs.get(run.id), ScriptedGateway())
-    assert ledger.attempts.arrived_earlier(run) == 0
+    assert ledger.attempts.arrivals(run) == Arrivals()
     told(ledger, run.reference(1), Delivery.DELIVERED)
-    assert ledger.attempts.arrived_earlier(run) == 1
+    assert ledger.attempts.arrivals(run) == (Arrivals(perhaps=1) if third_was_sent else Arrivals(earlier=1))
     assert not ledger.check().findings
     late = ScriptedGateway()
     send_in_no_time(ledger, ledger.runs.get(run.id), late)
@@ -99,7 +100,7 @@ def test_a_late_receipt_of_the_first_of_three_attempts_is_told(ledger: Ledger, t
     back = "attempt 3 was taken back: a receipt shows that attempt 1 may have arrived"
     assert notes == ([] if third_was_sent else [back])
     told(ledger, (third if third_was_sent else second).reference, Delivery.DELIVERED)
-    assert ledger.attempts.arrived_earlier(run) == 0
+    assert ledger.attempts.arrivals(run) == Arrivals(both=1)
 
 
 def again(ledger: Ledger, run: Run) -> Followed:

@@ -153,7 +153,7 @@ def _show(found: Report) -> None:
         live=live,
         waiting=waiting,
         cause_of=found.cause_of(),
-        arrived_earlier=found.arrived_earlier(),
+        arrivals=found.arrivals(),
         by_channel=found.by_channel(),
     )
     show(screen)
@@ -170,7 +170,8 @@ def _print(found: Report, rows: tuple[list[str] | None, list[str] | None] | None
     totals = found.totals()
     waiting = found.waiting() if totals.held else []
     document = report_document(found.run, totals, found.events(), found.cause_of())
-    document = {**document, "waiting": held_document(waiting), "arrived_earlier": found.arrived_earlier()}
+    ended = found.arrivals()
+    document |= {"waiting": held_document(waiting), "arrived_earlier": ended.perhaps + ended.earlier}
     if found.run.sending.get("channels"):
         document |= by_channel_document(found.by_channel()) | planned_cost_document(found.run)
     if rows is None:

@@ -377,6 +377,7 @@ class Report(RunFacts, Totals):
     got_both: NotRequired[
         Annotated[int, says("people who got, or may have got, the message by two attempts")]
     ]
+    may_have_got_both: NotRequired[Annotated[int, says("of these, those whose later attempt has no receipt")]]
     row_list: NotRequired[Annotated[list[dict[str, Any]], says("every row, with --rows")]]
 
 

@@ -19,7 +19,7 @@ from a2pcli.ledger.records import Run, RunState, StateTotals, Totals, Waiting
 from a2pcli.messages import State
 from a2pcli.moments import minute, zone_name, zone_of
 from a2pcli.reasons import SENTENCES, Reason
-from a2pcli.reporting.channel_story import ByChannel, both_sentence
+from a2pcli.reporting.channel_story import Arrivals, ByChannel, arrival_sentences
 from a2pcli.reporting.deliveries import CauseOf, no_table
 from a2pcli.reporting.held import held_lines
 from a2pcli.reporting.totals import HANDED_OVER, rates
@@ -189,7 +189,7 @@ def report_screen(
     live: str | None = None,
     waiting: Sequence[Waiting] = (),
     cause_of: CauseOf = no_table,
-    arrived_earlier: int = 0,
+    arrivals: Arrivals | None = None,
     by_channel: ByChannel | None = None,
 ) -> RenderableType:
     """The whole report, top to bottom. ``live`` is who sends the run just now; ``cause_of`` knows receipts' codes."""
@@ -203,13 +203,10 @@ def report_screen(
     simulated = instead_of_sending(run) is not None
     for piece in delivery_tables(totals, facts(), cause_of, simulated=simulated):
         pieces += [Text(), piece]
-    if arrived_earlier:
-        words = "1 more message was" if arrived_earlier == 1 else f"{arrived_earlier:,} more messages were"
-        pieces += [Text(), Text(f"{words} delivered by an earlier attempt, as a late receipt says")]
     if by_channel is not None and by_channel.counts:
         pieces += [Text(), channel_table(by_channel, cost_word(run))]
-    if by_channel is not None and (both := both_sentence(by_channel)):
-        pieces += [Text(), Text(both, style="yellow")]
+    for sentence in arrival_sentences(arrivals) if arrivals is not None else ():
+        pieces += [Text(), Text(sentence, style="yellow")]
     if len(totals.countries) > 1 or (totals.countries and totals.count(*HANDED_OVER)):
         pieces += [Text(), Breakdown("country", totals.countries, counted_states(totals), cost_word(run))]
     if totals.variants:
