@@ -6,6 +6,7 @@ from __future__ import annotations
 import tempfile
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,6 +52,9 @@ PRICES = [
 ]
 
 
+_stories = count()
+
+
 class Costs(RuleBasedStateMachine):
     """One run whose messages are planned for one gateway and may go by two others."""
 
@@ -68,7 +72,8 @@ class Costs(RuleBasedStateMachine):
             "parts": [one.parts for one in plan],
             "country": [COUNTRIES[place % len(COUNTRIES)] for place in range(many)],
         }
-        self.run_ = Make(self.ledger).plan(many, columns=columns)
+        # Of a server's ledger all stories are in one: each is a campaign of its own.
+        self.run_ = Make(self.ledger).plan(many, columns=columns, campaign=f"story{next(_stories)}")
         self.planned = {self.run_.number * ROWS_PER_RUN + row: one for row, one in enumerate(plan, 1)}
         self.country = {id: columns["country"][place] for place, id in enumerate(self.planned)}
         self.states = dict.fromkeys(self.planned, State.PLANNED)
@@ -209,6 +214,15 @@ class Costs(RuleBasedStateMachine):
 def test_the_totals_are_those_of_the_messages_whatever_gateway_takes_them_at_whatever_price() -> None:
     """A few stories."""
     _tell(Costs, 10, 10)
+
+
+def test_the_totals_are_right_on_a_server_too(postgres_url: str) -> None:
+    """Fewer stories: each transaction is a journey."""
+
+    class OnServer(Costs):
+        url = postgres_url
+
+    _tell(OnServer, 4, 10)
 
 
 @pytest.mark.slow
