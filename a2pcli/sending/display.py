@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from a2pcli.sending.lanes import AnyBreaker, AnyDispatcher, AnyPace
+from a2pcli.sending.lanes import AllBreakers, AnyBreaker, AnyDispatcher, AnyPace
 from a2pcli.sending.options import Progress, Rate
 from a2pcli.sending.run_policy import RunPolicy
 from a2pcli.sending.timing import HORIZON
@@ -48,6 +48,12 @@ class Display:
         tally = self._policy.tally
         return tally.left + tally.back + self._dispatcher.flying + self._dispatcher.ready
 
+    @property
+    def _waits_for_one_of_several(self) -> bool:
+        """Whether nothing is on its way although a gateway of several is tried again later."""
+        is_idle = not (self._dispatcher.flying or self._dispatcher.ready)
+        return is_idle and isinstance(self._breaker, AllBreakers) and self._breaker.some_open
+
     def look(self, now: float, waits_until: int | None) -> None:
         """Show progress if it is time to. ``waits_until`` (UTC ms): when the next message may be sent, if all of them
         wait."""
@@ -60,7 +66,7 @@ class Display:
         state = "sending"
         if self._policy.ended is not None:
             state = "stopping"
-        elif self._breaker.open or self._breaker.half_open:
+        elif self._breaker.open or self._breaker.half_open or self._waits_for_one_of_several:
             state = "gateway-down"
         elif self._pace.held(now) > HORIZON:
             state = "holding"

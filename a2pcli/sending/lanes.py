@@ -35,6 +35,11 @@ class AllBreakers:
         return all(one.open for one in self._live)
 
     @property
+    def some_open(self) -> bool:
+        """Whether a gateway that is not stopped gets nothing now, or a single message to try."""
+        return any(one.open or one.half_open for one in self._live)
+
+    @property
     def half_open(self) -> bool:
         """Whether every gateway is either tried with a single message or closed off."""
         return all(one.half_open or one.open for one in self._live)
