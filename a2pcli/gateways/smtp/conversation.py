@@ -1,9 +1,9 @@
 """One connection to a relay: the commands of a message, and what is known when it breaks.
 
 ``aiosmtplib`` connects, encrypts and signs in; then this takes the transport over. Where the server has PIPELINING
-(RFC 2920), MAIL, RCPT and DATA go in one piece. The message is handed over by the final dot, and not before: it is
-written by itself, after everything before it was, so that of a connection lost earlier it is certain that nothing was
-sent.
+(RFC 2920), MAIL, RCPT and DATA go in one piece. The message is handed over by the final dot, and not before: of a
+connection that is lost before the dot is written it is certain that nothing was sent. A short message is written with
+its dot at once; of a longer one, the dot follows once everything before it was written.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from a2pcli.gateways.smtp.answers import Reply
 from a2pcli.gateways.smtp.mime import Email
 from a2pcli.messages import Outcome
 
+READ_AT_ONCE = 8_192
 MOST_UNREAD = 32_768
 """Maximum size in bytes of replies that are not expected, or of an unfinished one."""
 
@@ -36,7 +37,7 @@ class Lost(Exception):
         self.detail = detail
 
 
-class Conversation(asyncio.Protocol):
+class Conversation(asyncio.BufferedProtocol):
     """Reads replies, and writes no faster than the server reads."""
 
     def __init__(self, transport: asyncio.Transport, extensions: frozenset[str], timeout: float) -> None:
@@ -44,12 +45,16 @@ class Conversation(asyncio.Protocol):
         self.used = 0
         self._transport = transport
         self._timeout = timeout
+        self._place = memoryview(bytearray(READ_AT_ONCE))
         self._buffer = bytearray()
         self._lines: list[bytes] = []
         self._replies: deque[Reply] = deque()
         self._waiter: asyncio.Future[None] | None = None
-        self._room = asyncio.Event()
-        self._room.set()
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._deadline = 0.0
+        self._too_late = Lost("timeout", "the relay did not answer in time")
+        self._is_full = False
         self._lost: Lost | None = None
         self._must_reset = False
         transport.set_protocol(self)
@@ -61,14 +66,18 @@ class Conversation(asyncio.Protocol):
             self._lost is None and not self._transport.is_closing() and not self._replies and not self._buffer
         )
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Called by asyncio for the buffer to read into. Its own would be 256 KB for each reply."""
+        return self._place
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Called by asyncio with bytes of replies, in any pieces."""
-        self._buffer += data
+        self._buffer += self._place[:nbytes]
         while (end := self._buffer.find(b"\n")) >= 0:
             line = bytes(self._buffer[:end])
             del self._buffer[: end + 1]
             self._take(line)
-        if len(self._buffer) > MOST_UNREAD or sum(map(len, self._lines)) > MOST_UNREAD:
+        if len(self._buffer) + sum(map(len, self._lines)) > MOST_UNREAD:
             self._fail(Lost("smtp-reply", "the relay's answer has no end"))
         self._wake()
 
@@ -96,18 +105,24 @@ class Conversation(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """Called by asyncio when the server does not read fast enough."""
-        self._room.clear()
+        self._is_full = True
 
     def resume_writing(self) -> None:
         """Called by asyncio when the server reads again."""
-        self._room.set()
+        self._is_full = False
+        self._wake()
 
     def _fail(self, lost: Lost) -> None:
         if self._lost is None:
             self._lost = lost
             self._transport.close()
-        self._room.set()
+        self._stop_timer()
         self._wake()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():
@@ -119,28 +134,50 @@ class Conversation(asyncio.Protocol):
             self._transport.write(b"QUIT\r\n")
         self._lost = self._lost or Lost("closed", "the gateway is closed")
         self._transport.close()
+        self._stop_timer()
         self._wake()
 
     def abort(self) -> None:
         """Close the connection immediately."""
         self._lost = self._lost or Lost("closed", "the gateway is closed")
         self._transport.abort()
+        self._stop_timer()
         self._wake()
 
     async def _reply(self) -> Reply:
         """Return the next reply. Raises ``Lost``."""
         if not self._replies:
-            try:
-                async with asyncio.timeout(self._timeout):
-                    while not self._replies:
-                        if self._lost is not None:
-                            raise self._lost
-                        self._waiter = asyncio.get_running_loop().create_future()
-                        await self._waiter
-            except TimeoutError:
-                self._fail(Lost("timeout", "the relay did not answer in time"))
-                raise Lost("timeout", "the relay did not answer in time") from None
+            self._too_late = Lost("timeout", "the relay did not answer in time")
+            self._deadline = self._loop.time() + self._timeout
+            while not self._replies:
+                await self._something()
         return self._replies.popleft()
+
+    async def _something(self) -> None:
+        """Wait until a reply came, there is room to write again, or the deadline is over. Raises ``Lost``.
+
+        One timer for the connection, which is set anew only where it ends too early: one for each command would cost
+        as much as the rest.
+        """
+        if self._lost is not None:
+            raise self._lost
+        if self._timer is None:
+            self._timer = self._loop.call_at(self._deadline, self._look)
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _look(self) -> None:
+        """Called by the timer: end the connection if something was waited for until its deadline."""
+        self._timer = None
+        if self._waiter is None or self._lost is not None:
+            return
+        if self._loop.time() < self._deadline:
+            self._timer = self._loop.call_at(self._deadline, self._look)
+        else:
+            self._fail(self._too_late)
 
     def _write(self, data: bytes) -> None:
         if self._lost is not None:
@@ -148,11 +185,11 @@ class Conversation(asyncio.Protocol):
         self._transport.write(data)
 
     async def _drained(self) -> None:
-        try:
-            async with asyncio.timeout(self._timeout):
-                await self._room.wait()
-        except TimeoutError:
-            self._fail(Lost("timeout", "the relay did not take the message in time"))
+        if self._is_full:
+            self._too_late = Lost("timeout", "the relay did not take the message in time")
+            self._deadline = self._loop.time() + self._timeout
+            while self._is_full:
+                await self._something()
         if self._lost is not None:
             raise self._lost
 
@@ -175,15 +212,15 @@ class Conversation(asyncio.Protocol):
         refused = await self._addressed(email)
         if refused is not None:
             return refused
-        await self._written(email.data)
-        # # Give the event loop two turns to notice a closed connection while it is still certain that nothing was
+        rest = await self._begun(email.data)
+        # Give the event loop two turns to notice a closed connection while it is still certain that nothing was
         # sent.
         await asyncio.sleep(0)
         await asyncio.sleep(0)
         if self._lost is not None:
             raise self._lost
         leaving()
-        self._write(b".\r\n")
+        self._write(rest)
         try:
             reply = await self._reply()
         except Lost as lost:
@@ -247,12 +284,14 @@ class Conversation(asyncio.Protocol):
         if reply.code == 421:
             self._fail(Lost("421", "the relay closed the connection"))
 
-    async def _written(self, data: bytes) -> None:
-        """Write everything up to the final dot."""
+    async def _begun(self, data: bytes) -> bytes:
+        """Write all of a message but its last piece; return that piece with the final dot."""
         if data.startswith(b".") or b"\n." in data:
             data = _DOTS.sub(b"..", data)
+        end = b".\r\n" if data.endswith(b"\r\n") else b"\r\n.\r\n"
+        if len(data) <= _PIECE:
+            return data + end
         for start in range(0, len(data), _PIECE):
             self._write(data[start : start + _PIECE])
             await self._drained()
-        if not data.endswith(b"\r\n"):
-            self._write(b"\r\n")
+        return end

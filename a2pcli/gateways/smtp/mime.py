@@ -13,8 +13,10 @@ from collections.abc import Iterator, Mapping
 from email.header import Header
 from email.mime.base import MIMEBase
 from email.utils import formatdate, quote
+from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
+from time import time
 from typing import Any
 
 from a2pcli.config.values import split_sender
@@ -26,7 +28,7 @@ LONGEST_LINE = 990
 """Maximum length of a line in octets; SMTP allows 998."""
 
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_LINE_END = re.compile(r"\r\n|\r|\n")
+_NAME = re.compile(r"[!-9;-~]+")
 _ADDRESS = re.compile(r"[^\s<>@\x00-\x1f\x7f]+@[^\s<>@\x00-\x1f\x7f]+")
 
 
@@ -109,7 +111,7 @@ def _headers(
     yield header("From", f"{_display(name)}<{sender}>" if name else sender)
     yield header("To", message.to)
     yield header("Subject", subject)
-    yield header("Date", formatdate(usegmt=True))
+    yield f"Date: {_date(int(time()))}\r\n"
     yield header("Message-ID", message_id(message, sender))
     if reply_to := content.get("reply_to"):
         yield header("Reply-To", reply_to)
@@ -118,6 +120,11 @@ def _headers(
     for own, value in (content.get("headers") or {}).items():
         yield header(own, value)
     yield "MIME-Version: 1.0\r\n"
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> str:
+    return formatdate(second, usegmt=True)
 
 
 def unsubscribe_headers(content: Mapping[str, Any]) -> dict[str, str]:
@@ -139,8 +146,8 @@ def _display(name: str) -> str:
 
 
 def header(name: str, value: str) -> str:
-    """Return one header field with its line end. Raises ``Unmailable`` for a value of more than one line."""
-    if _FORBIDDEN.search(value) or not re.fullmatch(r"[!-9;-~]+", name):
+    """One header field with its line end. Raises ``Unmailable`` for a value that is more than one line."""
+    if _FORBIDDEN.search(value) or not _NAME.fullmatch(name):
         raise Unmailable("header", "a header of the message contains a line end or a control character")
     if name in ("To", "From", "Reply-To", "Message-ID"):  # addresses: not ASCII only with SMTPUTF8
         return f"{name}: {value}\r\n"
@@ -164,8 +171,10 @@ def _body(message: Message, content: Mapping[str, Any], eight_bit: bool) -> tupl
 
 
 def _part(text: str, subtype: str, eight_bit: bool) -> bytes:
-    data = _LINE_END.sub("\r\n", text).encode()
-    short = max(map(len, data.split(b"\r\n")), default=0) <= LONGEST_LINE
+    if "\r" in text:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+    data = text.replace("\n", "\r\n").encode()
+    short = _has_short_lines(data)
     if data.isascii() and short:
         how, encoded = "7bit", data
     elif eight_bit and short:
@@ -175,6 +184,17 @@ def _part(text: str, subtype: str, eight_bit: bool) -> bytes:
     charset = "us-ascii" if how == "7bit" else "utf-8"
     head = f"Content-Type: text/{subtype}; charset={charset}\r\nContent-Transfer-Encoding: {how}\r\n\r\n"
     return head.encode("ascii") + encoded + b"\r\n"
+
+
+def _has_short_lines(data: bytes) -> bool:
+    """Whether each line may be sent as it is. Lines end with CRLF."""
+    start = 0
+    while len(data) - start > LONGEST_LINE:
+        end = data.rfind(b"\n", start, start + LONGEST_LINE + 2)
+        if end < 0:
+            return False
+        start = end + 1
+    return True
 
 
 def _multipart(subtype: str, boundary: str, parts: list[bytes]) -> bytes:
