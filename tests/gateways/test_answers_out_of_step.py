@@ -11,9 +11,9 @@ from gatewaykit import Act, Counterpart, Received, drop, raw, reply, until
 from wirekit import ENGINES, post, run, send
 
 from a2pcli.gateways.base import HttpResponse
+from a2pcli.gateways.engine.habits import IDLE, TRIED_AGAIN_AFTER, Habits
 from a2pcli.gateways.engine.protocol import Engine, MaybeSent, NotSent
 from a2pcli.gateways.engine.wire import WireEngine
-from a2pcli.gateways.engine.wire_connection import IDLE, TRIED_AGAIN_AFTER, Habits
 
 SPARE = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nspare"
 

@@ -21,8 +21,9 @@ from collections.abc import Callable
 
 from a2pcli.gateways.base import HttpRequest, HttpResponse
 from a2pcli.gateways.engine.dialing import Dialer, Route
+from a2pcli.gateways.engine.habits import Habits
 from a2pcli.gateways.engine.protocol import NotSent, nobody_asks
-from a2pcli.gateways.engine.wire_connection import Connection, Habits
+from a2pcli.gateways.engine.wire_connection import Connection
 from a2pcli.gateways.engine.wire_request import RequestWriter, asking_to_close
 
 SPARE = 4

@@ -22,6 +22,7 @@ from a2pcli.messages import Message
 
 log = logging.getLogger(__name__)
 
+READ_AT_ONCE = 32_768
 TICK = 0.25
 """Seconds between two looks at what is overdue, at most: no message has a timer of its own."""
 STOOD_STILL = 1.0
@@ -64,7 +65,7 @@ class Listener(NamedTuple):
     """An answer to a submit, before anything that came after it; True where the submit was given up already."""
 
 
-class Session(asyncio.Protocol):
+class Session(asyncio.BufferedProtocol):
     """A connection from its first octet to its last."""
 
     def __init__(
@@ -74,6 +75,7 @@ class Session(asyncio.Protocol):
         self._window, self._timeout, self._enquire = window, timeout, enquire_link
         self._listener, self._leaving = listener, leaving
         self._loop = asyncio.get_running_loop()
+        self._place = memoryview(bytearray(READ_AT_ONCE))
         self._frames = Frames()
         self._queue: deque[Waiting] = deque()
         self._pending: dict[int, Waiting] = {}
@@ -163,10 +165,15 @@ class Session(asyncio.Protocol):
         self._may_write = True
         self._pump()
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where the next octets go. A buffer of asyncio's own takes 256 KB each time."""
+        return self._place
+
+    def buffer_updated(self, nbytes: int) -> None:
         """Whatever came; nothing in it makes this raise."""
         if self.ended.done():
             return
+        data = bytes(self._place[:nbytes])
         self._heard = self._now()
         self._asked = None
         try:
