@@ -146,7 +146,7 @@ def _display(name: str) -> str:
 
 
 def header(name: str, value: str) -> str:
-    """One header field with its line end. Raises ``Unmailable`` for a value that is more than one line."""
+    """Return one header field with its line end. Raises ``Unmailable`` for a value of more than one line."""
     if _FORBIDDEN.search(value) or not _NAME.fullmatch(name):
         raise Unmailable("header", "a header of the message contains a line end or a control character")
     if name in ("To", "From", "Reply-To", "Message-ID"):  # addresses: not ASCII only with SMTPUTF8
