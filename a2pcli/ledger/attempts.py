@@ -176,8 +176,8 @@ class Attempts(SubStore):
                 with self._ledger.sending(run) as connection:
                     if hold is not None and hold.was_committed:
                         if known is not None:
-                            nobodys = claims.nobodys(connection, run, known, lease)
-                            outcomes.release(connection, run, nobodys)
+                            unclaimed_by_others = claims.unclaimed_by_others(connection, run, known, lease)
+                            outcomes.release(connection, run, unclaimed_by_others)
                         self._progress[run.number] = claims.beginning(connection, run, lease)
                     progress = self._progress.get(run.number) or claims.beginning(connection, run, lease)
                     progress.halving = progress.halving or halving

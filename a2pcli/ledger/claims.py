@@ -101,16 +101,18 @@ def start(connection: Connection, run: Run, now: int, lease: int | None = None) 
 
     ``lease`` is the token of one of several senders; claims in chunks of the others stay as they are.
     """
-    nobodys = None if lease is None else leases.not_of_others(lease)
+    unclaimed_by_others = None if lease is None else leases.not_of_others(lease)
     found = select(_c.state, func.count()).where(of_run(run)).group_by(_c.state)
     counts = {str(state): int(count) for state, count in connection.execute(found)}
     lost = counts.get(str(State.SUBMITTING), 0)
-    if lost and nobodys is not None:
-        mine = select(func.count()).select_from(attempts).where(of_run(run), IS_SUBMITTING, nobodys)
+    if lost and unclaimed_by_others is not None:
+        mine = (
+            select(func.count()).select_from(attempts).where(of_run(run), IS_SUBMITTING, unclaimed_by_others)
+        )
         lost = int(connection.execute(mine).scalar_one())
     if lost:
-        lose(connection, run, now, only=nobodys)
-    clocks.wake(connection, run, now, only=nobodys)
+        lose(connection, run, now, only=unclaimed_by_others)
+    clocks.wake(connection, run, now, only=unclaimed_by_others)
     connection.execute(
         update(runs)
         .where(runs.c.number == run.number)
@@ -139,7 +141,9 @@ def anew(connection: Connection, run: Run, before: SenderPosition) -> SenderPosi
     return replace(found, odd=before.odd, halving=before.halving, leases_from=before.leases_from)
 
 
-def nobodys(connection: Connection, run: Run, known: Collection[int], lease: int | None = None) -> list[int]:
+def unclaimed_by_others(
+    connection: Connection, run: Run, known: Collection[int], lease: int | None = None
+) -> list[int]:
     """Return claimed messages that their only sender does not know: the claim was committed but never reached it."""
     query = select(_c.id).where(of_run(run), IS_SUBMITTING)
     if lease is not None:

@@ -20,7 +20,7 @@ from a2pcli.ledger.faults import retrying
 from a2pcli.ledger.receipts import LOOKED_UP, PIECE, ids_of_attempts
 from a2pcli.ledger.records import Run, now_ms
 from a2pcli.ledger.tables import ROWS_PER_RUN, attempts, receipts
-from a2pcli.ledger.told_optouts import TellsOptOut, nobody
+from a2pcli.ledger.told_optouts import TellsOptOut, no_opt_out
 from a2pcli.messages import State
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ Spellings: TypeAlias = Callable[[str], tuple[Sequence[str], Sequence[str]]]
 
 
 def add_live(
-    ledger: Ledger, found: Sequence[Receipt], gateway: str, source: str, tells: TellsOptOut = nobody
+    ledger: Ledger, found: Sequence[Receipt], gateway: str, source: str, tells: TellsOptOut = no_opt_out
 ) -> int:
     """Store receipts that arrive while messages are sent; return how many people opted out according to ``tells``.
     Receipts with our reference are matched; other ids are looked up at the end (``settle_live``)."""
@@ -45,7 +45,7 @@ def add_live(
 
 
 def settle_live(
-    ledger: Ledger, run: Run, gateway: str, spellings: Spellings, tells: TellsOptOut = nobody
+    ledger: Ledger, run: Run, gateway: str, spellings: Spellings, tells: TellsOptOut = no_opt_out
 ) -> int:
     """At the end of a run, match the gateway's unmatched receipts and recount what they changed; return how many
     people opted out according to ``tells``."""

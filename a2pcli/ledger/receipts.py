@@ -28,7 +28,7 @@ from a2pcli.ledger.plans import run_from_row
 from a2pcli.ledger.receipt_rows import event_of, insert_receipts
 from a2pcli.ledger.records import now_ms
 from a2pcli.ledger.tables import MOST_ROWS, ROWS_PER_RUN, attempts, receipts, runs
-from a2pcli.ledger.told_optouts import TellsOptOut, nobody
+from a2pcli.ledger.told_optouts import TellsOptOut, no_opt_out
 
 if TYPE_CHECKING:
     from a2pcli.ledger.store import Ledger
@@ -124,7 +124,7 @@ class Inbox(SubStore):
         gateway: str,
         source: str,
         record: Callable[[Taken], None] = lambda _taken: None,
-        tells: TellsOptOut = nobody,
+        tells: TellsOptOut = no_opt_out,
         now: int | None = None,
         by_id: bool = True,
     ) -> Iterator[Taken]:
@@ -162,7 +162,7 @@ class Inbox(SubStore):
         upto: int,
         now: int | None = None,
         record: Callable[[Taken], None] = lambda _taken: None,
-        tells: TellsOptOut = nobody,
+        tells: TellsOptOut = no_opt_out,
     ) -> int:
         """Match earlier unmatched receipts up to this number again; return how many were matched.
 

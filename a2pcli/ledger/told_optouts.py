@@ -52,7 +52,7 @@ _a, _r = attempts.c, receipts.c
 _PIECE = 500
 
 
-def nobody(gateway: str, code: str | None, status: str) -> bool:
+def no_opt_out(gateway: str, code: str | None, status: str) -> bool:
     """Treat no receipt as an opt-out."""
     return False
 

@@ -183,7 +183,7 @@ class Dispatcher:
             if submission.cancelled_at is not None:
                 submission.cancelled_at += seconds
 
-    def look_after(self) -> None:
+    def cancel_overdue(self) -> None:
         """Cancel submits past their deadline, and abandon those that ignore the cancellation.
 
         Called a few times a second, so messages need no timers of their own.
@@ -216,7 +216,7 @@ class Dispatcher:
         if self._workers:
             await asyncio.wait(self._workers, timeout=LET_GO)
 
-    async def come_home(self, seconds: float) -> None:
+    async def wait_until_idle(self, seconds: float) -> None:
         """Wait at most ``seconds`` until nothing is with the gateway."""
         until = self._loop.time() + seconds
         while self.flying and self._loop.time() < until:
@@ -224,7 +224,7 @@ class Dispatcher:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LET_GO / 10):
                     await self._home.wait()
-            self.look_after()
+            self.cancel_overdue()
 
     def _next_batch(self) -> list[Claimed]:
         """Return the messages to submit together now; empty if none may go."""

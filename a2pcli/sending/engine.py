@@ -244,7 +244,7 @@ class _Sending:
             self._look_at_the_clock()
             if self._hold.age > DROPS_AFTER and dispatcher.flying:
                 dispatcher.drop()  # other processes will soon take this one for dead
-            dispatcher.look_after()
+            dispatcher.cancel_overdue()
         dispatcher.pump()
         self._following.pump(ended=policy.ended is not None)
         self._display.look(now, self._claiming.waits_until)

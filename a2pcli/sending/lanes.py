@@ -156,10 +156,10 @@ class Lanes:
         for one in self._all:
             one.was_stopped(seconds)
 
-    def look_after(self) -> None:
+    def cancel_overdue(self) -> None:
         """Cancel messages that have been in flight for too long."""
         for one in self._all:
-            one.look_after()
+            one.cancel_overdue()
 
     def drop(self) -> None:
         """Cancel all messages in flight; they become unknown."""
@@ -170,9 +170,9 @@ class Lanes:
         """End the tasks."""
         await asyncio.gather(*(one.end() for one in self._all))
 
-    async def come_home(self, seconds: float) -> None:
+    async def wait_until_idle(self, seconds: float) -> None:
         """Wait until nothing is in flight, for at most this many seconds."""
-        await asyncio.gather(*(one.come_home(seconds) for one in self._all))
+        await asyncio.gather(*(one.wait_until_idle(seconds) for one in self._all))
 
 
 AnyDispatcher: TypeAlias = Dispatcher | Lanes

@@ -41,9 +41,9 @@ async def save_what_can_be_saved(
     """
     dispatcher.closed = True
     if isinstance(error, LedgerError | SenderLost):
-        await dispatcher.come_home(patience)
+        await dispatcher.wait_until_idle(patience)
     dispatcher.drop()
-    await dispatcher.come_home(2 * LET_GO)
+    await dispatcher.wait_until_idle(2 * LET_GO)
     if isinstance(error, SenderLost):
         await _save_late(writer, dispatcher, policy, clock)
         return

@@ -21,7 +21,7 @@ from a2pcli.gateways.engine.protocol import (
     MaybeSent,
     NotSent,
     Unsendable,
-    nobody_asks,
+    ignore_departure,
 )
 
 NOTHING_LEFT: dict[type[Exception], tuple[str, str]] = {
@@ -63,7 +63,9 @@ class HttpxEngine:
             follow_redirects=False,
         )
 
-    async def send(self, request: HttpRequest, leaving: Callable[[], None] = nobody_asks) -> HttpResponse:
+    async def send(
+        self, request: HttpRequest, leaving: Callable[[], None] = ignore_departure
+    ) -> HttpResponse:
         """Send a request and return the answer; see ``Engine.send`` for errors."""
         told = not self._tells
         if told:

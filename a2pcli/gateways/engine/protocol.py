@@ -39,14 +39,16 @@ class Unsendable(Exception):
     """Raised if the request cannot be written as HTTP: a line break in a header, a space in a URL. Nothing was sent."""
 
 
-def nobody_asks() -> None:
+def ignore_departure() -> None:
     """Do nothing; for requests whose departure nobody tracks."""
 
 
 class Engine(Protocol):
     """Sends requests. Never sends one twice and follows no redirects."""
 
-    async def send(self, request: HttpRequest, leaving: Callable[[], None] = nobody_asks) -> HttpResponse:
+    async def send(
+        self, request: HttpRequest, leaving: Callable[[], None] = ignore_departure
+    ) -> HttpResponse:
         """Send a request and return the answer. Raises ``NotSent``, ``MaybeSent`` or ``Unsendable``, nothing else.
 
         ``leaving`` is called before the first byte of the request can reach the other side, as late as possible; if it

@@ -22,7 +22,7 @@ from collections.abc import Callable
 from a2pcli.gateways.base import HttpRequest, HttpResponse
 from a2pcli.gateways.engine.dialing import Dialer, Route
 from a2pcli.gateways.engine.habits import Habits
-from a2pcli.gateways.engine.protocol import NotSent, nobody_asks
+from a2pcli.gateways.engine.protocol import NotSent, ignore_departure
 from a2pcli.gateways.engine.wire_connection import Connection
 from a2pcli.gateways.engine.wire_request import RequestWriter, asking_to_close
 
@@ -65,7 +65,9 @@ class WireEngine:
         self._now = time.monotonic
         """The clock of the event loop; looking up the running loop costs more than writing a request."""
 
-    async def send(self, request: HttpRequest, leaving: Callable[[], None] = nobody_asks) -> HttpResponse:
+    async def send(
+        self, request: HttpRequest, leaving: Callable[[], None] = ignore_departure
+    ) -> HttpResponse:
         """Send a request and return the answer; see ``Engine.send`` for errors."""
         route, data = self._writer.encode(request)
         if self._free > 0:

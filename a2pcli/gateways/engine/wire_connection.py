@@ -14,7 +14,7 @@ import httptools
 
 from a2pcli.gateways.base import HttpResponse
 from a2pcli.gateways.engine.habits import Habits
-from a2pcli.gateways.engine.protocol import MAX_BODY, MaybeSent, NotSent, WireError, nobody_asks
+from a2pcli.gateways.engine.protocol import MAX_BODY, MaybeSent, NotSent, WireError, ignore_departure
 
 MAX_HEAD = 65_536
 """Maximum size of an answer's headers in bytes; anything longer is not taken as an answer."""
@@ -30,7 +30,7 @@ answer took, if that is less. The answer itself is returned at once."""
 _KEEP_ALIVE = re.compile(r"timeout=(\d+)")
 _GARBLED = "the answer was not HTTP"
 _DROPPED = "the connection was closed before the answer was complete"
-_EXTRA = "the server sent more than one answer, so nobody knows which of them is this message's"
+_EXTRA = "the server sent more than one answer, so it is not known which is for this message"
 
 
 STOPPED = 0.25
@@ -75,7 +75,7 @@ class Connection(asyncio.Protocol):
     # What the engine asks
 
     async def exchange(
-        self, data: bytes, seconds: float, leaving: Callable[[], None] = nobody_asks
+        self, data: bytes, seconds: float, leaving: Callable[[], None] = ignore_departure
     ) -> HttpResponse:
         """Write the request and wait for the answer, after calling ``leaving``.
 

@@ -92,7 +92,7 @@ class Conversation(asyncio.BufferedProtocol):
             self._replies.append(Reply(int(found[1]), text))
             self._lines = []
             if len(self._replies) > 8:
-                self._fail(Lost("smtp-reply", "the relay answered what nobody asked"))
+                self._fail(Lost("smtp-reply", "the relay sent an answer without a request"))
 
     def eof_received(self) -> bool:
         """Called by asyncio when the server has closed its side."""
