@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import and_, delete, false, func, select, update
+from sqlalchemy import Table, and_, delete, false, func, select, update
 from sqlalchemy.engine import Connection
 
 from a2pcli.config.retention import Retention, parse_age
@@ -31,7 +31,9 @@ from a2pcli.ledger.people import overwrite
 from a2pcli.ledger.personal import Holds, columns
 from a2pcli.ledger.plan_store import first_id
 from a2pcli.ledger.plans import drop_rows, end_id, lock_run, of_run, run_from_row
+from a2pcli.ledger.reachability import KEPT
 from a2pcli.ledger.records import Run, RunState
+from a2pcli.ledger.schema import reachability
 from a2pcli.ledger.tables import attempts, contacted, events, occasions, receipts, replies, runs
 from a2pcli.messages import State
 
@@ -69,11 +71,13 @@ class Pruned:
     receipts: int = 0
     """Receipts of messages that are not in the ledger."""
     replies: int = 0
+    reachability: int = 0
+    """Answers about whom a channel reaches."""
 
     @property
     def nothing(self) -> bool:
         """Whether nothing is past its retention period."""
-        return not (self.steps or self.contacted or self.receipts or self.replies)
+        return not (self.steps or self.contacted or self.receipts or self.replies or self.reachability)
 
 
 def due(connection: Connection, rules: Retention, now: int) -> Pruned:
@@ -90,11 +94,13 @@ def due(connection: Connection, rules: Retention, now: int) -> Pruned:
         old = int(connection.execute(count).scalar_one())
     unmatched = select(func.count()).select_from(receipts).where(_unmatched(rules, now))
     told = select(func.count()).select_from(replies).where(_old_replies(rules, now))
+    asked = select(func.count()).select_from(reachability).where(_old_answers(rules, now))
     return Pruned(
         tuple(steps),
         old,
         receipts=int(connection.execute(unmatched).scalar_one()),
         replies=int(connection.execute(told).scalar_one()),
+        reachability=int(connection.execute(asked).scalar_one()),
     )
 
 
@@ -102,6 +108,12 @@ def _old_replies(rules: Retention, now: int) -> Any:
     """Return the condition for replies older than the retention period of people."""
     age = parse_age(rules.default)
     return false() if age is None else replies.c.received_at < now - age
+
+
+def _old_answers(rules: Retention, now: int) -> Any:
+    """Return the condition for reachability answers that are of no more use, or older than people are kept."""
+    age = parse_age(rules.default)
+    return reachability.c.asked_at < now - min(KEPT, KEPT if age is None else age)
 
 
 def _unmatched(rules: Retention, now: int) -> Any:
@@ -177,29 +189,28 @@ def prune(ledger: HasEngine, rules: Retention, now: int) -> Pruned:
                 done.append(again)
         except RunBusy:
             busy.append(step.run.id)
-    old = 0
     age = parse_age(rules.contacted)
-    if found.contacted and age is not None:
-        with ledger.engine.begin() as connection:
-            overwrite(connection)
-            old = connection.execute(delete(contacted).where(contacted.c.at < now - age)).rowcount
-            if old:
-                audit.append(connection, ACTION, None, {"contacted": old}, now)
-    unmatched = 0
-    if found.receipts:
-        with ledger.engine.begin() as connection:
-            overwrite(connection)
-            unmatched = connection.execute(delete(receipts).where(_unmatched(rules, now))).rowcount
-            if unmatched:
-                audit.append(connection, ACTION, None, {"receipts": unmatched}, now)
-    told = 0
-    if found.replies:
-        with ledger.engine.begin() as connection:
-            overwrite(connection)
-            told = connection.execute(delete(replies).where(_old_replies(rules, now))).rowcount
-            if told:
-                audit.append(connection, ACTION, None, {"replies": told}, now)
-    return Pruned(tuple(done), old, tuple(busy), unmatched, told)
+    conditions = {
+        "contacted": (contacted, false() if age is None else contacted.c.at < now - age),
+        "receipts": (receipts, _unmatched(rules, now)),
+        "replies": (replies, _old_replies(rules, now)),
+        "reachability": (reachability, _old_answers(rules, now)),
+    }
+    gone = {
+        name: _delete(ledger, table, condition, name, now) if getattr(found, name) else 0
+        for name, (table, condition) in conditions.items()
+    }
+    return Pruned(tuple(done), gone.pop("contacted"), tuple(busy), **gone)
+
+
+def _delete(ledger: HasEngine, table: Table, condition: Any, name: str, now: int) -> int:
+    """Delete rows that belong to no run, with an audit entry; return how many."""
+    with ledger.engine.begin() as connection:
+        overwrite(connection)
+        count = connection.execute(delete(table).where(condition)).rowcount
+        if count:
+            audit.append(connection, ACTION, None, {name: count}, now)
+    return count
 
 
 def _fresh(connection: Connection, run: Run) -> Run:

@@ -161,6 +161,21 @@ def test_what_is_known_of_a_person_is_exported_and_erased(shop: Project) -> None
     assert "+447400123410" not in left
 
 
+@pytest.mark.parametrize(("days", "left"), [(29, 40), (31, 0)])
+def test_prune_removes_answers_that_are_of_no_more_use(shop: Project, days: int, left: int) -> None:
+    reached(shop)
+    file = campaign(shop, "gateway: sim\nmessage: 'Hello {{ name }}'\n")
+    assert shop.run("contacts", "reach", file).status == 0
+    ledger = shop.folder / ".a2pcli" / "ledger.db"
+    with sqlite3.connect(ledger) as connection:
+        connection.execute("UPDATE reachability SET asked_at = asked_at - ?", (days * 86_400_000,))
+    assert shop.run("prune", "--dry-run", "--json").json["reachability"] == 40 - left
+    assert shop.run("prune", "--yes").status == 0
+    with sqlite3.connect(ledger) as connection:
+        assert connection.execute("SELECT count(*) FROM reachability").fetchone() == (left,)
+    assert shop.run("audit", "verify").status == 0
+
+
 def test_a_gateway_that_does_not_answer_makes_nobody_unreachable(shop: Project) -> None:
     shop.write("a2pcli.yaml", "gateways:\n  sim: {type: simulator, down: yes}\n")
     file = campaign(shop, "gateway: sim\nmessage: 'Hello {{ order }}'\n")

@@ -287,7 +287,7 @@ def test_a_file_that_aws_cannot_fetch_stops_the_run_and_nobody_is_lost(media: tu
 
 @pytest.fixture(scope="module")
 def moto_url() -> Iterator[str]:
-    server = pytest.importorskip("moto.server", reason='needs: pip install "moto[server]"')
+    server = pytest.importorskip("moto.server", reason="needs: pip install moto flask flask-cors")
     made = server.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     made.start()
     host, port = made.get_host_and_port()

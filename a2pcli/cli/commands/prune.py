@@ -83,6 +83,7 @@ def _document(found: Pruned | None, dry_run: bool) -> dict[str, Any]:
         "contacted": 0 if found is None else found.contacted,
         "receipts": 0 if found is None else found.receipts,
         "replies": 0 if found is None else found.replies,
+        "reachability": 0 if found is None else found.reachability,
         "busy": [] if found is None else list(found.busy),
     }
 
@@ -100,6 +101,8 @@ def _tell(found: Pruned, verb: str) -> None:
         print(f"{found.replies:,} replies: {verb}")
     if found.receipts:
         print(f"{found.receipts:,} delivery receipts without a known message: {verb}")
+    if found.reachability:
+        print(f"{found.reachability:,} answers about whom a channel reaches: {verb}")
     for run in found.busy:
         say(f"run {run} is being sent: skipped")
 

@@ -262,6 +262,7 @@ class Pruned(TypedDict):
     contacted: int
     receipts: Annotated[int, says("delivery receipts without a known message")]
     replies: Annotated[int, says("replies of people")]
+    reachability: Annotated[int, says("answers about whom a channel reaches")]
     busy: Annotated[list[str], says("runs that are being sent; skipped")]
 
 
