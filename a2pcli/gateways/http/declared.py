@@ -222,6 +222,27 @@ class Lookup(Call):
         return self
 
 
+class Revoke(Call):
+    """Request that takes back a message not delivered yet."""
+
+    method: Literal["DELETE", "POST", "PUT", "PATCH", "GET"] = Field(  # type: ignore[assignment]
+        "DELETE", description="DELETE, POST, PUT, PATCH or GET"
+    )
+    url: Url = Field(description="URL; `{{ reference }}` is our id of the message, `{{ to }}` the number")
+    refused: Conditions | None = Field(
+        None, description="What the answer for a message that is too late to take back looks like"
+    )
+
+    @model_validator(mode="after")
+    def _proves_something(self) -> Revoke:
+        success = self.response.success
+        if not (success.where or "status" in success.model_fields_set):
+            raise ValueError(
+                "name what proves that the message was taken back: response.success.status or response.success.where"
+            )
+        return self
+
+
 class DeclaredBlock(HttpBlock):
     """Settings of a declarative HTTP gateway."""
 
@@ -259,6 +280,9 @@ class DeclaredBlock(HttpBlock):
     channels: list[Channel] = Field(default_factory=_sms, description="Channels it can send")
     batch: int = Field(1, ge=1, le=1000, description="Messages in one request; the body then needs `each`")
     lookup: Lookup | None = Field(None, description="Request that looks up the status of a message")
+    revoke: Revoke | None = Field(
+        None, description="Request that takes back a message not delivered yet, for `fallback: after`"
+    )
     check: Call | None = Field(None, description="A harmless request that checks the credentials")
 
     @model_validator(mode="after")

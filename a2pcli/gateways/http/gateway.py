@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -16,12 +17,14 @@ from urllib.parse import urlencode
 from a2pcli.gateways.base import Capabilities, Health, HttpRequest, HttpResponse, of_whole_batch
 from a2pcli.gateways.codes import Code, load_codes, outcome_of, safe_code, safe_id
 from a2pcli.gateways.engine.charsets import json_bytes
+from a2pcli.gateways.engine.protocol import MaybeSent, NotSent, Unsendable
 from a2pcli.gateways.engine.statuses import by_status, retry_after, seconds, sentence, unreadable
 from a2pcli.gateways.engine.transport import HttpGateway, engine_for
 from a2pcli.gateways.http.answers import NOTHING, Answer, as_text, at
 from a2pcli.gateways.http.declared import ONE_MESSAGE, Auth, Call, DeclaredBlock, Reading
 from a2pcli.gateways.http.templating import (
     Fill,
+    names_validity,
     structure,
     text_template,
     url_template,
@@ -30,6 +33,8 @@ from a2pcli.gateways.http.templating import (
 )
 from a2pcli.gateways.settings import read_block
 from a2pcli.messages import Cause, Message, Outcome, Verdict
+
+log = logging.getLogger(__name__)
 
 _NOT_FOUND = Outcome(
     Verdict.NOT_SENT, cause=Cause.TEMPORARY, code="not-found", detail="the provider never received it"
@@ -48,6 +53,13 @@ class DeclaredProvider:
             durable_lookup=block.lookup is not None and block.lookup.missing is not None,
             finds=block.lookup is not None,
             idempotent=block.idempotent or block.idempotency_header is not None,
+            expires=any(
+                map(
+                    names_validity,
+                    (block.url, block.query, block.headers, block.json_, block.form, block.xml, block.text),
+                )
+            ),
+            revokes=block.revoke is not None,
         )
         self._block = block
         self._reading = block.response
@@ -57,6 +69,7 @@ class DeclaredProvider:
         self._send = _Template(block, block.auth, block.timeout, _body_of(block))
         self._lookup = _of_call(block.lookup, block)
         self._check = _of_call(block.check, block)
+        self._revoke = _of_call(block.revoke, block)
 
     def request(self, batch: Sequence[Message]) -> HttpRequest:
         """Build the request that submits the batch."""
@@ -120,6 +133,22 @@ class DeclaredProvider:
         if not self._is_about(reference, answer, lookup.response):
             return None
         return Outcome(Verdict.ACCEPTED, identifier)
+
+    def revoke_request(self, to: str, reference: str) -> HttpRequest | None:
+        """Build the request that takes a message back, if the settings describe one."""
+        values = {"reference": reference, "to": to, "to_digits": to.removeprefix("+")}
+        return self._revoke.request(values) if self._revoke else None
+
+    def read_revoke(self, response: HttpResponse) -> bool | None:
+        """Return True if the provider confirms that the message was taken back, False if it is too late, None if the
+        answer does not say."""
+        revoke = self._block.revoke
+        if revoke is None:
+            return None
+        answer = Answer(response, _compiled(revoke.response))
+        if revoke.refused is not None and answer.meets(revoke.refused, answer.data):
+            return False
+        return True if answer.meets(revoke.response.success, answer.data) else None
 
     def check_request(self) -> HttpRequest | None:
         """Return the request described under ``check``, if there is one."""
@@ -210,6 +239,19 @@ class DeclarativeHttpGateway(HttpGateway):
         block = read_block(DeclaredBlock, name, settings)
         provider = DeclaredProvider(name, block)
         super().__init__(provider, engine=lambda: engine_for(block, provider.capabilities.concurrency))
+        self._provider = provider
+
+    async def revoke(self, to: str, reference: str) -> bool | None:
+        """Take a message back. Return True if the provider confirms it, False if it is too late, None if it does not
+        say."""
+        request = self._provider.revoke_request(to, reference)
+        if request is None:
+            return None
+        try:
+            return self._provider.read_revoke(await self._opened().send(request))
+        except (NotSent, MaybeSent, Unsendable) as error:
+            log.warning("gateway %s could not take %s back: %s", self.name, reference, error)
+            return None
 
 
 class _Template:

@@ -26,6 +26,8 @@ Values = Mapping[str, Any]
 Fill = Callable[[Values], Any]
 """A function from a message's values to a part of the request."""
 
+VALIDITY, VALIDITY_MINUTES = "validity", "validity_minutes"
+
 NAMES: dict[str, str] = {
     "to": "the number with +",
     "to_digits": "the number without +",
@@ -37,10 +39,13 @@ NAMES: dict[str, str] = {
     "unicode": "whether the text needs UCS-2, true or false",
     "country": "two-letter region of the number, or nothing",
     "media": "URLs of pictures and files, a list",
+    VALIDITY: "seconds after which the provider is to give up, where another channel comes after it; or nothing",
+    VALIDITY_MINUTES: "the same in minutes, rounded up",
 }
 """The names that a template may use."""
 
 _WHOLE = re.compile(r"\s*\{\{((?:(?!\}\}).)*)\}\}\s*", re.DOTALL)
+_INSIDE = re.compile(r"\{[{%](.*?)[%}]\}", re.DOTALL)
 _GOT = re.compile("got '.*'", re.DOTALL)
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -68,6 +73,8 @@ _SAMPLE: dict[str, Any] = {
     "unicode": False,
     "country": "GB",
     "media": ["https://a.example/1.png", "https://a.example/2.png"],
+    VALIDITY: 1800,
+    VALIDITY_MINUTES: 30,
 }
 """Values for trying out templates when the settings are read."""
 
@@ -84,7 +91,18 @@ def values_of(message: Message, default_sender: str | None) -> dict[str, Any]:
         "parts": message.parts,
         "country": message.country,
         "media": list(message.media),
+        VALIDITY: message.validity,
+        VALIDITY_MINUTES: None if message.validity is None else -(-message.validity // 60),
     }
+
+
+def names_validity(data: Any) -> bool:
+    """Whether a template anywhere in this part of a block uses the time after which the provider gives up."""
+    if isinstance(data, Mapping):
+        return any(map(names_validity, data.values()))
+    if isinstance(data, list):
+        return any(map(names_validity, data))
+    return isinstance(data, str) and any(VALIDITY in inside for inside in _INSIDE.findall(data))
 
 
 def text_template(source: str, *, only: Sequence[str] = ()) -> Fill:

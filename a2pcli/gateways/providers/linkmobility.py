@@ -28,6 +28,7 @@ from a2pcli.gateways.providers.common import (
     digits,
     is_unicode,
     shown,
+    validity_of,
 )
 from a2pcli.messages import Message, Outcome, Verdict
 
@@ -61,7 +62,13 @@ class LinkMobilityProvider(Provider):
         super().__init__(
             name,
             block,
-            Capabilities(channels, batch=block.batch, concurrency=block.concurrency or 10, receipts=True),
+            Capabilities(
+                channels,
+                batch=block.batch,
+                concurrency=block.concurrency or 10,
+                receipts=True,
+                expires=True,
+            ),
         )
         self._block = block
         self.headers = {"Content-Type": "text/xml; charset=ISO-8859-1", "Accept": "text/xml, */*;q=0.5"}
@@ -109,7 +116,8 @@ class LinkMobilityProvider(Provider):
         return Callback(tuple(receipts), tuple(replies))
 
     def _message(self, place: int, message: Message) -> str:
-        body, sender, validity = message.body, self.sender_of(message), self._block.validity
+        body, sender = message.body, self.sender_of(message)
+        validity = validity_of(self._block.validity, message)
         needs_unicode = is_unicode(message)
         text = body.encode("utf-16-be").hex() if needs_unicode else _plain(body)
         parts = [

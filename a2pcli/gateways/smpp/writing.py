@@ -102,10 +102,9 @@ class Writer:
         self._block = block
         self._references = count(first_reference)
         self._registered = _REGISTERED[block.receipts.request] if block.bind != "transmitter" else 0
-        self._validity = _relative(block.validity) if block.validity else ""
         self._plain = _ONE_OCTET[block.alphabet]
         self._heads: dict[str | None, bytes] = {}
-        self._middle = self._between(0, block.data_coding.default)
+        self._middle = self._between(0, block.data_coding.default, None)
 
     def parts(self, message: Message) -> Sequence[Part]:
         """The parts in order. Raises ``Unwritable``."""
@@ -116,13 +115,16 @@ class Writer:
         if text and text.isascii() and len(text) <= GSM_ALONE:
             plain = text.encode("ascii")
             if not plain.translate(None, self._plain):  # nearly always: each character is its own octet
-                return (self._part(message.sender, to, self._middle, plain),)
+                middle = self._middle
+                if message.validity is not None:
+                    middle = self._between(0, self._block.data_coding.default, message)
+                return (self._part(message.sender, to, middle, plain),)
         try:
             check_text(text)
         except InvalidText:
             raise _refused(Cause.CONTENT, "no-text", "the text is empty or cannot be encoded") from None
         coded = self._coded(text)
-        middle = self._between(0, coded.data_coding)
+        middle = self._between(0, coded.data_coding, message)
         if units_in(text, coded.counted_as) <= capacity(coded.counted_as, 1):
             return (self._part(message.sender, to, middle, coded.encode(text)),)
         texts = _cut(text, coded.counted_as)
@@ -139,7 +141,7 @@ class Writer:
                 self._part(message.sender, to, middle, one, tlvs)
                 for one, tlvs in zip(octets, self._sar(len(octets)), strict=True)
             ]
-        middle = self._between(_UDHI, coded.data_coding)
+        middle = self._between(_UDHI, coded.data_coding, message)
         return [
             self._part(message.sender, to, middle, head + one)
             for one, head in zip(octets, self._udh(len(octets)), strict=True)
@@ -163,10 +165,13 @@ class Writer:
             self._heads[sender] = head
         return head
 
-    def _between(self, esm_class: int, data_coding: int) -> bytes:
+    def _between(self, esm_class: int, data_coding: int, message: Message | None) -> bytes:
         """What stands between the recipient and the text. No protocol, priority or time of delivery is asked for."""
+        given = (self._block.validity, None if message is None else message.validity)
+        seconds = min((one for one in given if one is not None), default=0)
+        validity = _relative(seconds).encode("ascii") if seconds else b""
         return b"%c\0\0\0%b\0%c\0%c\0" % (
-            esm_class, self._validity.encode("ascii"), self._registered, data_coding,
+            esm_class, validity, self._registered, data_coding,
         )  # fmt: skip
 
     def _coded(self, text: str) -> _Coded:
