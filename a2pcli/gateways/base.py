@@ -46,6 +46,8 @@ class Capabilities:
     expires: bool = False
     revokes: bool = False
     ascii_mailboxes: bool = False
+    finds_by_id: bool = False
+    """It can be asked by the ids that it gave (``FindsById``)."""
 
 
 @dataclass(frozen=True, slots=True)

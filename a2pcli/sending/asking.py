@@ -23,7 +23,7 @@ from a2pcli.messages import State
 AT_ONCE = 1_000
 """Messages asked about before what was said is stored."""
 
-NO_ID = "the gateway gave it no id, by which it could be asked"
+NO_ID = "the gateway gave no id by which to look it up"
 SHARED = "another message has the same id"
 DEFECT = "the gateway gave no answer that can be used"
 

@@ -120,7 +120,7 @@ def test_an_unknown_message_with_an_id_is_asked_about_and_one_without_is_not(
         assert done.status == 4
         assert [id for id, _ in there.queries] == ["part-1"]
     words = " ".join(done.out.split())
-    assert "1 still unknown: the gateway gave it no id, by which it could be asked" in words
+    assert "1 still unknown: the gateway gave no id by which to look it up" in words
     if state == DELIVERED:
         assert "1 still unknown: the operator has a part of it, and gave no id for another" in words
         assert deliveries(project) == {"000": None, "001": None}

@@ -43,8 +43,14 @@ def _parts(shown: GatewayShown) -> Iterator[RenderableType]:
                 "reconcile resolves unknown messages that are found",
             ),
             (
+                "look-up by its ids",
+                can.finds_by_id,
+                "reconcile --deliveries asks for receipts that never came; unknown messages without an id are resolved"
+                " by receipts or by you",
+            ),
+            (
                 "no look-up",
-                not (can.finds or can.durable_lookup),
+                not (can.finds or can.durable_lookup or can.finds_by_id),
                 "unknown messages are resolved by receipts or by you",
             ),
         ]

@@ -70,7 +70,10 @@ def _deliveries(result: Reconciled) -> list[RenderableType]:
     if told is None:
         return []
     if not told.asked:
-        return [Text("all accepted messages have a final receipt, or no id by which they can be asked about")]
+        return [
+            Text(),
+            Text("all accepted messages have a final receipt, or no id by which they can be asked about"),
+        ]
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_column(justify="right", no_wrap=True)
     table.add_column(overflow="fold")
@@ -83,7 +86,8 @@ def _deliveries(result: Reconciled) -> list[RenderableType]:
     for count, style, words in counted:
         if count > 0:
             table.add_row(Text(f"{count:,}", style=f"bold {style}"), words)
-    return [Text(f"{told.asked:,} accepted without a final receipt (each part of a message counts):"), table]
+    head = f"{told.asked:,} accepted without a final receipt (each part of a message counts):"
+    return [Text(), Text(head), table]
 
 
 def _nothing_unknown(done: ReconciledRun) -> RenderableType:

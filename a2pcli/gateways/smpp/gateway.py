@@ -46,6 +46,7 @@ class SmppGateway:
             concurrency=min(block.concurrency or block.window * block.connections, 10_000),
             receipts=block.bind != "transmitter" and block.receipts.request != "none",
             expires=True,
+            finds_by_id=True,
         )
         self.leaving: Callable[[Sequence[Message]], None] = lambda _batch: None
         self._codes: dict[int, Code] = {int(code, 0): known for code, known in load_codes("smpp").items()}
