@@ -22,7 +22,7 @@ BUILT_IN: dict[str, tuple[str, str]] = {
     ),
     "vonage": (
         "a2pcli.gateways.providers.vonage:VonageGateway",
-        "Vonage: SMS, by the SMS API or the Messages API",
+        "Vonage: SMS, by the SMS API or the Messages API; MMS and WhatsApp by the latter",
     ),
     "infobip": ("a2pcli.gateways.providers.infobip:InfobipGateway", "Infobip: SMS, in batches"),
     "sinch": ("a2pcli.gateways.providers.sinch:SinchGateway", "Sinch: SMS and MMS"),

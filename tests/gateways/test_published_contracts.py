@@ -29,6 +29,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from providerkit import CASES, batch_of, provider
 
+from a2pcli.errors import InvalidInput
 from a2pcli.gateways.base import HttpRequest, HttpResponse
 from a2pcli.gateways.callbacks import CallbackRequest
 from a2pcli.messages import Outcome, Verdict
@@ -53,6 +54,51 @@ def test_vonage_messages_api_takes_the_request(kind: str) -> None:
     ours = json.loads(sent("vonage", {**WITH_ALL, "api": "messages"}, **MESSAGES[kind]).body)
     model = models.Sms(**{"from_" if key == "from" else key: value for key, value in ours.items()})
     assert model.model_dump(by_alias=True, exclude_none=True, mode="json") == ours
+
+
+VONAGE_MORE: dict[str, tuple[str, dict[str, Any]]] = {
+    "a picture": ("mms.MmsImage", {"channel": "mms", "media": ("https://a.example/1.png",)}),
+    "a video": ("mms.MmsVideo", {"channel": "mms", "media": ("https://a.example/1.mp4",)}),
+    "two files": ("mms.MmsContent", {"channel": "mms", "media": ("https://a.example/1.png", "https://a.example/2.vcf")}),
+    "a text": ("whatsapp.WhatsappText", {"channel": "whatsapp"}),
+    "a text with a picture": (
+        "whatsapp.WhatsappImage", {"channel": "whatsapp", "content": {"image": "https://a.example/1.png"}},
+    ),
+    "replies": ("whatsapp.WhatsappCustom", {"channel": "whatsapp", "content": {"buttons": [{"text": "Yes"}]}}),
+    "a template": ("whatsapp.WhatsappCustom", {"channel": "whatsapp", "content": {"template": {
+        "name": "order", "language": "en_GB", "category": "utility", "body": ["Ann", "A-1"]}}}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", list(VONAGE_MORE))
+def test_vonage_messages_api_takes_mms_and_whatsapp(kind: str) -> None:
+    models = pytest.importorskip("vonage_messages.models", reason="pip install vonage-messages")
+    name, of = VONAGE_MORE[kind]
+    more = {
+        "api": "messages",
+        "channels": ["mms", "whatsapp"],
+        "status_callback": WITH_ALL["status_callback"],
+    }
+    ours = json.loads(sent("vonage", more, **of).body)
+    module = getattr(models, name.split(".")[0])
+    fields = {"from_" if key == "from" else key: value for key, value in ours.items()}
+    if name == "mms.MmsContent":
+        fields["content"] = [
+            getattr(module, f"MmsContentItem{one['type'].capitalize()}")(
+                **{key: value for key, value in one.items() if key != "type"}
+            )
+            for one in ours["content"]
+        ]
+    model = getattr(module, name.split(".")[1])(**fields)
+    assert model.model_dump(by_alias=True, exclude_none=True, mode="json") == ours
+
+
+def test_vonage_lets_only_sms_expire_and_sends_other_channels_by_the_messages_api_alone() -> None:
+    assert provider("vonage").capabilities.expires
+    many = provider("vonage", {"api": "messages", "channels": ["sms", "whatsapp"]}).capabilities
+    assert (many.channels, many.expires) == (frozenset({"sms", "whatsapp"}), False)
+    with pytest.raises(InvalidInput, match="api: messages"):
+        provider("vonage", {"channels": ["mms"]})
 
 
 @by_message

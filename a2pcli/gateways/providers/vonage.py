@@ -14,7 +14,7 @@ import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse
 from a2pcli.gateways.callbacks import (
@@ -45,6 +45,7 @@ from a2pcli.gateways.providers.common import (
     shown,
     validity_of,
 )  # fmt: skip
+from a2pcli.gateways.providers.vonage_content import content_of
 from a2pcli.messages import Cause, Message, Outcome, Verdict
 
 _HASHES = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
@@ -56,6 +57,12 @@ class VonageBlock(CallbackBlock):
     api_key: str = Field(min_length=1, description="The account's API key")
     api_secret: SecretStr = Field(description="The account's API secret")
     api: Literal["sms", "messages"] = Field("sms", description="Which API sends: `sms` or `messages`")
+    channels: list[Literal["sms", "mms", "whatsapp"]] = Field(
+        default=["sms"],
+        min_length=1,
+        description="Channels that it sends, e.g. `[mms, whatsapp]`; others than `sms` need `api: messages`. A gateway"
+        " with others than `sms` lets no message expire",
+    )
     signature_secret: SecretStr | None = Field(
         None, description="The account's signature secret, to know Vonage's callbacks by"
     )
@@ -68,6 +75,12 @@ class VonageBlock(CallbackBlock):
     messages_url: Url = Field(
         "https://api.nexmo.com", description="Where the Messages API is, for a region or a test"
     )
+
+    @model_validator(mode="after")
+    def _channels_fit(self) -> VonageBlock:
+        if self.api == "sms" and set(self.channels) != {"sms"}:
+            raise ValueError("channels other than sms need `api: messages`")
+        return self
 
 
 class VonageProvider(Provider):
@@ -82,7 +95,11 @@ class VonageProvider(Provider):
             name,
             block,
             Capabilities(
-                frozenset({"sms"}), concurrency=block.concurrency or 30, receipts=True, expires=True
+                frozenset(block.channels),
+                concurrency=block.concurrency or 30,
+                receipts=True,
+                # WhatsApp knows no time after which it gives up, and MMS none below five minutes.
+                expires=set(block.channels) == {"sms"},
             ),
         )
         self._block = block
@@ -101,13 +118,12 @@ class VonageProvider(Provider):
         validity = validity_of(block.validity, message)
         if self._by_messages:
             data = {
-                "message_type": "text",
-                "channel": "sms",
+                **content_of(message),
+                "channel": message.channel,
                 "to": digits(message.to),
                 "from": digits(sender) if sender else None,
-                "text": message.body,
                 "client_ref": message.reference,
-                "ttl": validity,
+                "ttl": validity if message.channel == "sms" else None,
                 "webhook_url": block.status_callback,
             }
             return self.post_json(self._messages_url, data)

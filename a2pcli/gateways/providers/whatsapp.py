@@ -103,7 +103,7 @@ class WhatsAppProvider(Provider):
             "messaging_product": "whatsapp",
             "recipient_type": "individual",
             "to": message.to,
-            **(_template(template) if template else self._free(message, content)),
+            **(template_of(template) if template else self._free(message, content)),
             "biz_opaque_callback_data": message.reference,
         }
         by_marketing = self._block.marketing_messages and template and template.get("category") == _MARKETING
@@ -114,7 +114,7 @@ class WhatsAppProvider(Provider):
         """Return a message without a template, which WhatsApp delivers only within the service window."""
         text, image, buttons = message.body, content.get("image"), content.get("buttons")
         if buttons:
-            return {"type": "interactive", "interactive": _interactive(text, image, buttons)}
+            return {"type": "interactive", "interactive": interactive_of(text, image, buttons)}
         if image:
             return {"type": "image", "image": {"link": image, "caption": text or None}}
         return {"type": "text", "text": {"body": text, "preview_url": self._block.preview_url}}
@@ -196,7 +196,7 @@ class WhatsAppGateway(ProviderGateway):
         return await all_templates(self, "WhatsApp")
 
 
-def _template(template: Mapping[str, Any]) -> dict[str, Any]:
+def template_of(template: Mapping[str, Any]) -> dict[str, Any]:
     """Return the template and its values as the API takes them."""
     components = [*_header(template.get("header") or {}), *_body(template.get("body") or [])]
     components += [_button(one) for one in template.get("buttons") or ()]
@@ -241,7 +241,7 @@ def _button(button: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _interactive(text: str, image: str | None, buttons: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def interactive_of(text: str, image: str | None, buttons: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return a text with one link or up to three replies, as the API takes it."""
     header = {"type": "image", "image": {"link": image}} if image else None
     link = next((one for one in buttons if one.get("url")), None)

@@ -1,0 +1,57 @@
+"""What Vonage's Messages API takes as the content of a message, by channel: texts, files of MMS, WhatsApp.
+
+Templates and buttons of WhatsApp are passed on to Meta as they are (``custom``), so they are written in Meta's form.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from a2pcli.content.mms import type_of
+from a2pcli.gateways.providers.whatsapp import interactive_of, template_of
+from a2pcli.messages import Message
+
+_KINDS = ("image", "video", "audio")
+_VCARD = ("text/vcard", "text/x-vcard")
+
+
+def content_of(message: Message) -> dict[str, Any]:
+    """The fields of a request that say what is sent."""
+    if message.channel == "mms" and message.media:
+        return _files(message)
+    if message.channel == "whatsapp":
+        return _whatsapp(message)
+    return {"message_type": "text", "text": message.body}
+
+
+def _files(message: Message) -> dict[str, Any]:
+    """The files of an MMS; its text is the caption of the first."""
+    given = {one["url"]: one.get("type") for one in (message.content or {}).get("media") or ()}
+    captions = [message.body or None, *([None] * (len(message.media) - 1))]
+    files = [
+        (_kind(given.get(url) or type_of(url)), {"url": url, "caption": caption})
+        for url, caption in zip(message.media, captions, strict=True)
+    ]
+    if len(files) == 1:
+        ((kind, file),) = files
+        return {"message_type": kind, kind: file}
+    return {"message_type": "content", "content": [{"type": kind, **file} for kind, file in files]}
+
+
+def _kind(media_type: str | None) -> str:
+    whole = media_type or ""
+    kind = whole.partition("/")[0]
+    return "vcard" if whole in _VCARD else kind if kind in _KINDS else "file"
+
+
+def _whatsapp(message: Message) -> dict[str, Any]:
+    content = message.content or {}
+    image, buttons = content.get("image"), content.get("buttons")
+    if template := content.get("template"):
+        return {"message_type": "custom", "custom": template_of(template)}
+    if buttons:
+        own = {"type": "interactive", "interactive": interactive_of(message.body, image, buttons)}
+        return {"message_type": "custom", "custom": own}
+    if image:
+        return {"message_type": "image", "image": {"url": image, "caption": message.body or None}}
+    return {"message_type": "text", "text": message.body}
