@@ -21,6 +21,7 @@ from a2pcli.moments import ZONE
 from a2pcli.planning.basis import basis_of
 from a2pcli.planning.capacity import Load, short_quotas, too_many_parts
 from a2pcli.planning.clocks import Clocks
+from a2pcli.planning.closing import Closing
 from a2pcli.planning.consent import consent_word
 from a2pcli.planning.estimate import Estimate, estimate, pace_of
 from a2pcli.planning.gateway_paces import gateway_paces, gateway_rates_of
@@ -106,7 +107,8 @@ def make_plan(
     run = ledger.plans.begin(_new_run(prepared, occasion, fingerprint, rate, budget, gateway or {}))
     try:
         clocks = prepared.new_clocks()
-        tally = _store_rows(prepared, ledger, run, workers, out, progress, clocks)
+        closing = Closing(prepared)
+        tally = _store_rows(prepared, ledger, run, workers, out, progress, clocks, closing)
         warnings += [note for note in prepared.table.notes if note not in known]
         warnings += total_notes(prepared.table, tally.total_lines, tally.maybe_total)
         warnings += place_warnings(prepared.table, clocks.place_problems)
@@ -119,6 +121,7 @@ def make_plan(
     summary = _summary(prepared, tally, rate, clocks, load := load or Load())
     summary |= tally.routes.document(prepared, past)
     warnings += _of_quotas(prepared, tally, load, summary)
+    warnings += closing.problems(ledger, summary["leaving"]["finishes_at"])
     warnings += dear_stand_ins(prepared, tally.gateways, budget)
     if prepared.loaded.campaign.purpose == "otp":
         shown = [{key: sample[key] for key in sample if key != "content"} for sample in summary["samples"]]
@@ -148,6 +151,7 @@ def _store_rows(
     out: AbstractContextManager[RowSink] | None,
     progress: OnProgress,
     clocks: Clocks,
+    closing: Closing,
 ) -> PlanTally:
     """Store the rows chunk by chunk. One chunk is written while the next is counted: SQLite releases the interpreter
     while it writes."""
@@ -164,6 +168,7 @@ def _store_rows(
                 written.result()
             written = writer.submit(ledger.plans.add_rows, run, rows)
             tally.add(split)
+            closing.add(split)
             clocks.count(split.accepted["@clock"])
             if sink is not None:
                 sink.add(frame)

@@ -254,6 +254,20 @@ def test_a_free_text_whose_window_closed_before_its_turn_does_not_leave(shop: Pr
     assert shop.run("ledger", "check").status == 0
 
 
+def test_the_plan_says_how_many_windows_may_close_before_their_turn(shop: Project) -> None:
+    """Three free texts at one an hour: one window closes in between. Nothing is said where all leave in time."""
+    for n, hours in enumerate((20, 23.4, 1)):
+        wrote(shop, f"+44740012345{6 + n}", hours)
+    shop.write("people.csv", PEOPLE.replace("Cid\tTab", "Cid"))
+    file = campaign(shop, TEXT)
+    settings = "region: GB\nrates: rates.csv\ngateways:\n  outbox: {type: outbox, rate: RATE}\n"
+    for rate, told in (("1/min", 0), ("1/h", 1)):
+        shop.write("a2pcli.yaml", settings.replace("RATE", rate))
+        shown = shop.run("plan", file)
+        said = "1 free text by whatsapp may have to wait until 24 hours after the person wrote have passed"
+        assert shown.err.count(said) == told, shown.err
+
+
 def test_a_template_leaves_whether_the_window_is_open_or_not(shop: Project) -> None:
     wrote(shop, "+447400123456", 23)
     run = shop.run("plan", campaign(shop, SHIPPED), "--json").json["plan"]
