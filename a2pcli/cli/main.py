@@ -29,12 +29,13 @@ def main() -> None:
 
 
 def _leave() -> None:
-    """End the process, with everything written; where that fails the interpreter says so as it always does."""
-    with suppress(OSError, ValueError):
-        sys.stdout.flush()
-        sys.stderr.flush()
-        if _ended:
-            os._exit(_ended[0])
+    """End the process, with everything written that can be. Its status tells how the command ended, and not whether
+    the last words found a reader: the interpreter would make 120 of it."""
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    if _ended:
+        os._exit(_ended[0])
 
 
 def run(arguments: Sequence[str] | None = None) -> None:
@@ -73,7 +74,7 @@ def _status(arguments: list[str]) -> int:
     except KeyboardInterrupt:
         return ExitStatus.INTERRUPTED
     except BrokenPipeError:
-        from a2pcli.cli.terminal.defects import let_go_of_stdout
+        from a2pcli.cli.terminal.streams import let_go_of_stdout
 
         let_go_of_stdout()
         return ExitStatus.OUTPUT_CLOSED

@@ -292,24 +292,6 @@ def test_141_when_nobody_reads_the_output_any_more(project: Project):
     assert done.stderr == b""
 
 
-def test_that_nobody_reads_the_result_changes_nothing_about_what_was_sent(project: Project):
-    """The status tells of the messages, not of the screen."""
-    plan = project.starter().run("plan", "sale.yaml", "--json").json["plan"]
-    with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [sys.executable, "-m", "a2pcli", "send", "--plan", plan, "--json"],
-            cwd=project.folder,
-            stdin=subprocess.DEVNULL,
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
-    assert done.returncode == 0
-    assert "could not be shown" in done.stderr
-    assert len(project.outbox()) == 3
-
-
 @pins(ExitStatus.LEDGER_UNAVAILABLE)
 def test_a_ledger_that_cannot_be_used_right_now_is_8(project: Project) -> None:
     """A full disk, a ledger that is locked or whose server is down: the same command may be run again."""

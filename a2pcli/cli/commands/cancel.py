@@ -36,12 +36,13 @@ def cancel(
     """
     from a2pcli.actions import runs
     from a2pcli.cli.calls import project_at
-    from a2pcli.cli.terminal.output import print_json, say
+    from a2pcli.cli.terminal.output import print_json, result_of_what_is_done, say
 
     ask = (lambda due: None) if yes else _confirm
     done = runs.cancel(project_at(ledger), run, confirm=ask)
     if as_json:
-        print_json(_document(done))
+        with result_of_what_is_done():
+            print_json(_document(done))
         return
     of = f"run {done.run.id} of {done.run.campaign}"
     if done.falling and not done.cancelled:

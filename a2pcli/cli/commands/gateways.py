@@ -129,7 +129,7 @@ def try_gateway(
     """
     from a2pcli.actions.gateways import check_gateway
     from a2pcli.cli.calls import project_at
-    from a2pcli.cli.terminal.output import print_json, say
+    from a2pcli.cli.terminal.output import print_json, result_of_what_is_done, say
     from a2pcli.errors import ExitStatus
 
     def confirm(message: Message, can: Capabilities) -> None:
@@ -137,12 +137,13 @@ def try_gateway(
             _ask(name, message, can)
 
     done = check_gateway(project_at(None), name, to=to, text=text, sender=sender, confirm=confirm)
-    if as_json:
-        print_json(_result(done))
-    else:
-        print(f"{name}: {'ok' if done.health.ok else 'failed'}: {done.health.detail}")
-        if done.outcome is not None:
-            print(f"{name}: test message {_became(done.outcome, done.can)}")
+    with result_of_what_is_done():
+        if as_json:
+            print_json(_result(done))
+        else:
+            print(f"{name}: {'ok' if done.health.ok else 'failed'}: {done.health.detail}")
+            if done.outcome is not None:
+                print(f"{name}: test message {_became(done.outcome, done.can)}")
     if not done.ok:
         say(f"gateway {name} cannot be used")
     raise typer.Exit(ExitStatus.OK if done.ok else ExitStatus.GATEWAY)

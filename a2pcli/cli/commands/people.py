@@ -108,17 +108,18 @@ def erase(
     """
     from a2pcli.actions.people import erase_person
     from a2pcli.cli.calls import project_at
-    from a2pcli.cli.terminal.output import print_json, printable
+    from a2pcli.cli.terminal.output import print_json, printable, result_of_what_is_done
     from a2pcli.errors import RunBusy
 
     done = erase_person(
         project_at(ledger), number, region=region, confirm=(lambda number: None) if yes else _confirm
     )
-    if as_json:
-        print_json(_receipt(done))
-    else:
-        for line in _sentences(done):
-            print(printable(line))
+    with result_of_what_is_done():
+        if as_json:
+            print_json(_receipt(done))
+        else:
+            for line in _sentences(done):
+                print(printable(line))
     problems = done.files.problems
     if done.ledger.in_flight:
         raise RunBusy(_still_flying(done.ledger.in_flight), *problems)

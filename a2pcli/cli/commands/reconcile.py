@@ -64,7 +64,7 @@ def reconcile(
     """
     from a2pcli.actions import reconcile as action
     from a2pcli.cli.calls import project_at
-    from a2pcli.cli.terminal.output import RowCounter, print_json, show
+    from a2pcli.cli.terminal.output import RowCounter, print_json, result_of_what_is_done, show
     from a2pcli.errors import ExitStatus, UsageError
 
     if number is not None and decision is None:
@@ -85,12 +85,13 @@ def reconcile(
         confirm=confirm,
         counting=lambda chosen: RowCounter(f"asking {chosen.gateway}"),
     )
-    if as_json:
-        print_json(_document(done, decision))
-    else:
-        from a2pcli.cli.screens.reconcile import settled_screen
+    with result_of_what_is_done():
+        if as_json:
+            print_json(_document(done, decision))
+        else:
+            from a2pcli.cli.screens.reconcile import settled_screen
 
-        show(settled_screen(done))
+            show(settled_screen(done))
     raise typer.Exit(ExitStatus.FINISHED_WITH_FAILURES if done.left else ExitStatus.OK)
 
 

@@ -40,7 +40,7 @@ def retry(
     """
     from a2pcli.actions import runs
     from a2pcli.cli.calls import project_at
-    from a2pcli.cli.terminal.output import print_json, show
+    from a2pcli.cli.terminal.output import print_json, result_of_what_is_done, show
 
     def confirm(due: Retry) -> None:
         show(_screen(due), stderr=as_json)
@@ -48,10 +48,11 @@ def retry(
             _ask(due)
 
     done = runs.retry(project_at(ledger), run, code or (), confirm=confirm)
-    if as_json:
-        print_json(_document(done))
-    else:
-        show(_result(done))
+    with result_of_what_is_done():
+        if as_json:
+            print_json(_document(done))
+        else:
+            show(_result(done))
 
 
 def _ask(due: Retry) -> None:

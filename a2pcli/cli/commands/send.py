@@ -129,7 +129,7 @@ def _send_test(campaign: Path, number: str, ledger: str | None, *, yes: bool, as
     from a2pcli.actions.campaign_test import send_test
     from a2pcli.cli.calls import project_at
     from a2pcli.cli.screens.plan import Bubble, facts_of
-    from a2pcli.cli.terminal.output import print_json, say, show
+    from a2pcli.cli.terminal.output import print_json, result_of_what_is_done, say, show
     from a2pcli.errors import GatewayUnusable
     from a2pcli.message_content import head_lines
     from a2pcli.messages import Verdict
@@ -147,18 +147,18 @@ def _send_test(campaign: Path, number: str, ledger: str | None, *, yes: bool, as
     outcome, can = done.outcome, done.can
     assert outcome is not None
     if as_json:
-        print_json(
-            {
-                "test": True,
-                "to": done.message.to,
-                "verdict": outcome.verdict,
-                "code": outcome.code,
-                "detail": outcome.detail,
-                "gateway_id": outcome.gateway_id,
-                "delivers": can.delivers,
-                "instead": can.instead or None,
-            }
-        )
+        document = {
+            "test": True,
+            "to": done.message.to,
+            "verdict": outcome.verdict,
+            "code": outcome.code,
+            "detail": outcome.detail,
+            "gateway_id": outcome.gateway_id,
+            "delivers": can.delivers,
+            "instead": can.instead or None,
+        }
+        with result_of_what_is_done():
+            print_json(document)
     elif not can.delivers and outcome.verdict is Verdict.ACCEPTED:
         say(f"test {can.instead}; nothing was sent")
     else:

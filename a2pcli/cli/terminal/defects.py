@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import sys
-from typing import Any
 
+from a2pcli.cli.terminal.streams import let_go_of_stdout
 from a2pcli.errors import ExitStatus, is_no_room
 
 
@@ -58,14 +57,3 @@ def _place(error: BaseException) -> str:
             place = f"{os.path.basename(file)}:{trace.tb_lineno}"  # noqa: PTH119 - no import for a name
         trace = trace.tb_next
     return place
-
-
-def let_go_of_stdout() -> None:
-    """What is still in the buffer cannot be written, and Python would try once more at its end."""
-    stdout: Any = sys.stdout
-    try:
-        nothing = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nothing, stdout.fileno())
-        os.close(nothing)
-    except (OSError, ValueError):  # not a file of the system: a test's
-        return

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from a2pcli.actions.hooks import EVENT_VERSION
 from a2pcli.cli.documents import VERSION
-from a2pcli.cli.terminal.streams import unfiltered
+from a2pcli.cli.terminal.streams import let_go_of_stdout, unfiltered
 from a2pcli.errors import Problem, Refused
 from a2pcli.visible import json_text, shown
 
@@ -247,6 +247,19 @@ def tell(text: str, *, erase: bool = False) -> None:
             unfiltered(sys.stderr).write(ERASE)
         sys.stderr.write(text)
         sys.stderr.flush()
+
+
+@contextmanager
+def result_of_what_is_done(also: str = "") -> Iterator[None]:
+    """While the result of something that cannot be taken back is written to stdout. A full disk or a closed pipe
+    then is told on stderr and changes nothing else: the exit status tells of what was done, and the same command must
+    not be advised again. ``also``: the command that shows the result later."""
+    try:
+        yield
+        sys.stdout.flush()
+    except OSError as error:
+        let_go_of_stdout()
+        say(f"the result could not be shown: {error.strerror}{f' ({also})' if also else ''}", always=True)
 
 
 @contextmanager

@@ -30,7 +30,16 @@ from a2pcli.cli.screens.plan import Bubble, facts_of, leaving_of, plan_screen
 from a2pcli.cli.screens.progress import SendProgress
 from a2pcli.cli.screens.run import StatesTable, next_steps, sums
 from a2pcli.cli.terminal import output
-from a2pcli.cli.terminal.output import LogStyle, RowCounter, confirm, print_json, say, show, to_copy
+from a2pcli.cli.terminal.output import (
+    LogStyle,
+    RowCounter,
+    confirm,
+    print_json,
+    result_of_what_is_done,
+    say,
+    show,
+    to_copy,
+)
 from a2pcli.cli.terminal.problems import show_problems
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, Problem, UsageError
@@ -208,16 +217,12 @@ class TerminalWatcher(SendWatcher):
             say(_in_short(sent), always=True)
 
     def _show_result(self, sent: Sent) -> None:
-        try:
+        with result_of_what_is_done(f"a2pcli report {sent.run.id}"):
             if self._as_json:
                 document = result_document(sent.run, sent.totals, sent.result, sent.waiting)
                 print_json({**document, "edited_since_plan": [one.document() for one in sent.changes]})
             else:
                 show(result_screen(sent.run, sent.totals, sent.result, sent.waiting))
-        except (
-            OSError
-        ) as error:  # what was sent is sent: the status tells of it, whoever reads the output or not
-            say(f"the result could not be shown: {error.strerror} (a2pcli report {sent.run.id})")
 
 
 def _in_short(sent: Sent) -> str:
