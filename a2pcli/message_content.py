@@ -49,15 +49,6 @@ def pictures_of(content: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(filter(None, (*above, *shown)))
 
 
-def fetched_of(content: Mapping[str, Any]) -> tuple[str, ...]:
-    """The URLs of all files that the channel fetches for a message: pictures, videos and documents."""
-    header = (content.get("template") or {}).get("header") or {}
-    cards = [content.get("card") or {}, *(content.get("carousel") or ())]
-    media = [(card.get("media") or {}).get("url") for card in cards]
-    own = (content.get("photo"), content.get("image"), header.get("link"))
-    return tuple(dict.fromkeys(filter(None, (*own, *media, *media_of(content)))))
-
-
 def _head(content: Mapping[str, Any]) -> Iterator[str]:
     for key, words in (("subject", "Subject"), ("preheader", "Preheader")):
         if content.get(key):

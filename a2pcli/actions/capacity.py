@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from a2pcli.config.accounts import account_pace
-from a2pcli.ledger.alternatives import gateways_of
+from a2pcli.ledger.alternatives import names_of
 from a2pcli.ledger.quotas import SharedQuota
 from a2pcli.ledger.records import RESUMABLE, Run, now_ms
 from a2pcli.moments import moment_text
 from a2pcli.planning.capacity import TOLD_FROM, Load
+from a2pcli.planning.route_tally import gateways_of_spec
 from a2pcli.planning.sender_setup import quotas_of, sender_quota_data
 from a2pcli.sending.pace import account_quotas, sender_quotas, shared_quotas
 
@@ -26,8 +27,8 @@ MOST_RUNS = 1000
 def load_of(ledger: Ledger, settings: LoadedSettings, ready: Prepared) -> Load:
     """What quotas leave to a plan of this campaign."""
     now = ready.hours.first
-    gateways = {one.spec.channel: one.spec.gateway for one in ready.channels}
-    accounts = {name: account_pace(settings, name) for name in gateways.values()}
+    gateways = {one.spec.channel: gateways_of_spec(one.spec) for one in ready.channels}
+    accounts = {name: account_pace(settings, name) for names in gateways.values() for name in names}
     senders = quotas_of(settings.settings, ready.spec.senders)
     shared = [*account_quotas(accounts, gateways), *sender_quotas(senders)]
     if not shared:
@@ -35,14 +36,15 @@ def load_of(ledger: Ledger, settings: LoadedSettings, ready: Prepared) -> Load:
     usages = [ledger.attempts.quota_usage(one, now) for one in shared]
     blocks = [name for account in accounts.values() if account.quotas for name in account.blocks]
     others = _left_of_others(ledger, blocks, now) if blocks else {}
-    return Load(usages, others)
+    routed = [name for one in ready.channels if one.spec.route for name in one.spec.route.route.gateways]
+    return Load(usages, others, list(dict.fromkeys(routed)))
 
 
 def quotas_of_test(settings: LoadedSettings, gateway: str, message: Message) -> list[SharedQuota]:
     """The quotas that a test message uses: those of the gateway's account and of its sender."""
     if not settings.settings.gateways.get(gateway):
         return []
-    account = account_quotas({gateway: account_pace(settings, gateway)}, {message.channel: gateway})
+    account = account_quotas({gateway: account_pace(settings, gateway)}, {message.channel: (gateway,)})
     sender = message.sender or settings.settings.gateways[gateway].get("sender")
     own = sender_quota_data(settings.settings, sender) if isinstance(sender, str) else {}
     return [*account, *sender_quotas(own)]
@@ -62,7 +64,7 @@ def _left_of_others(ledger: Ledger, gateways: Iterable[str], now: int) -> dict[s
 
 def quota_notes(ledger: Ledger, settings: LoadedSettings, run: Run) -> list[str]:
     """Sentences about quotas that have less room now than the run has messages left."""
-    accounts = {name: account_pace(settings, name) for name in gateways_of(run).values()}
+    accounts = {name: account_pace(settings, name) for name in names_of(run)}
     shared: list[SharedQuota] = shared_quotas(run, accounts)
     if not shared:
         return []

@@ -18,22 +18,8 @@ if TYPE_CHECKING:
 MOST = 20
 """Files that are asked for."""
 TIMEOUT = 10.0
-LARGEST = {
-    "telegram": 5_000_000, "messenger": 8_000_000, "viber": 1_000_000, "mms": MOST_BYTES,
-    "rcs": 100_000_000,
-}  # fmt: skip
+LARGEST = {"telegram": 5_000_000, "messenger": 8_000_000, "viber": 1_000_000, "mms": MOST_BYTES}
 """Bytes that a channel takes of one picture or file by URL."""
-WHATSAPP = {"image": 5_000_000, "video": 16_000_000, "audio": 16_000_000}
-"""The same of WhatsApp, by kind (developers.facebook.com, Cloud API: media); a document has at most 100 MB."""
-WHATSAPP_DOCUMENT = 100_000_000
-_SHOWN = {
-    "mms": TYPES,
-    "whatsapp": frozenset({"image/jpeg", "image/png", "video/mp4", "video/3gpp", "application/pdf"}),
-    "rcs": frozenset(
-        {"image/jpeg", "image/png", "image/gif", "video/mp4", "video/mpeg", "video/webm", "application/pdf"}
-    ),
-}
-"""Types that a channel shows; the others show any picture."""
 _NO_HEAD = (405, 501)
 
 
@@ -77,20 +63,13 @@ def _judged(answer: httpx.Response, channel: str) -> Iterator[str]:
         yield f"the file cannot be fetched: the server answers {answer.status_code}"
         return
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
-    is_right = kind in _SHOWN[channel] if channel in _SHOWN else kind.startswith("image/")
+    is_right = kind in TYPES if channel == "mms" else kind.startswith("image/")
     if not is_right:
         yield f"the server calls the file {kind or 'nothing'}, which {channel} does not show"
     size = answer.headers.get("content-length", "")
-    most = _most(channel, kind)
-    if size.isdigit() and most is not None:
+    if size.isdigit() and channel in LARGEST:
+        most = LARGEST[channel]
         if int(size) > most:
             yield f"the file has {size_text(int(size))}; {channel} takes at most {size_text(most)}"
         elif channel == "mms" and int(size) > SURE_BYTES:
             yield f"the file has {size_text(int(size))}: many carriers take no more than {size_text(SURE_BYTES)}"
-
-
-def _most(channel: str, kind: str) -> int | None:
-    """Bytes that a channel takes of a file of this type; None where nobody says."""
-    if channel == "whatsapp":
-        return WHATSAPP.get(kind.partition("/")[0], WHATSAPP_DOCUMENT)
-    return LARGEST.get(channel)

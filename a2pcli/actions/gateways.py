@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -49,12 +49,16 @@ def configured_gateway(settings: LoadedSettings, name: str) -> Gateway:
         raise type(error)(*(at_gateway_key(settings, problem) for problem in error.problems)) from error
 
 
-def gateways_together(settings: LoadedSettings, by_channel: Mapping[str, str]) -> Gateway:
+NamesByChannel = Mapping[str, Sequence[str]]
+"""The gateways that messages of each channel may go by: of a route all, the channel's own first."""
+
+
+def gateways_together(settings: LoadedSettings, by_channel: NamesByChannel) -> Gateway:
     """The gateways named for each channel, not opened yet: the one, where there is one, else all of them as one.
     Raises with the problems of all of them."""
     made: dict[str, Gateway] = {}
     errors: list[A2PError] = []
-    for name in dict.fromkeys(by_channel.values()):
+    for name in _names(by_channel):
         try:
             made[name] = configured_gateway(settings, name)
         except A2PError as error:
@@ -64,19 +68,25 @@ def gateways_together(settings: LoadedSettings, by_channel: Mapping[str, str]) -
     return _together(by_channel, made)
 
 
-def _together(by_channel: Mapping[str, str], made: Mapping[str, Gateway]) -> Gateway:
+def _names(by_channel: NamesByChannel) -> list[str]:
+    return list(dict.fromkeys(name for names in by_channel.values() for name in names))
+
+
+def _together(by_channel: NamesByChannel, made: Mapping[str, Gateway]) -> Gateway:
     from a2pcli.gateways.by_channel import GatewayByChannel
 
-    if len(by_channel) == 1:
+    if len(by_channel) == 1 and len(made) == 1:
         return next(iter(made.values()))
-    return GatewayByChannel({channel: made[name] for channel, name in by_channel.items()})
+    return GatewayByChannel(
+        {channel: made[names[0]] for channel, names in by_channel.items()}, list(made.values())
+    )
 
 
 def run_gateway(settings: LoadedSettings, run: Run) -> Gateway:
     """What the run is sent through, as it was planned."""
-    from a2pcli.ledger.alternatives import gateways_of
+    from a2pcli.ledger.alternatives import names_by_channel
 
-    return gateways_together(settings, gateways_of(run))
+    return gateways_together(settings, names_by_channel(run))
 
 
 def delivery_of(gateway: Gateway) -> dict[str, Any]:
@@ -97,9 +107,9 @@ def delivery_of(gateway: Gateway) -> dict[str, Any]:
     return {"delivers": True, "instead_by_channel": others} if others else {"delivers": True}
 
 
-def known_delivery(settings: LoadedSettings, by_channel: Mapping[str, str]) -> dict[str, Any]:
+def known_delivery(settings: LoadedSettings, by_channel: NamesByChannel) -> dict[str, Any]:
     """The same for the gateways named for each channel, without their secrets; nothing where one cannot be made."""
-    names = dict.fromkeys(by_channel.values())
+    names = _names(by_channel)
     found = {name: examined_gateway(settings, name).gateway for name in names if is_known(settings, name)}
     made = {name: gateway for name, gateway in found.items() if gateway is not None}
     return delivery_of(_together(by_channel, made)) if len(made) == len(names) else {}

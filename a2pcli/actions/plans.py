@@ -194,6 +194,7 @@ def make(
     from a2pcli.actions.capacity import load_of
     from a2pcli.planning.campaign_check import findings
     from a2pcli.planning.plan import make_plan
+    from a2pcli.planning.route_tally import gateways_of_spec
 
     if out is not None:
         spare("--out", out, _inputs(open_campaign, ready))
@@ -218,7 +219,8 @@ def make(
                 progress=progress,
                 findings=[_as_warning(one) for one in found],
                 gateway=known_delivery(
-                    open_campaign.settings, {one.spec.channel: one.spec.gateway for one in ready.channels}
+                    open_campaign.settings,
+                    {one.spec.channel: gateways_of_spec(one.spec) for one in ready.channels},
                 ),
                 load=load_of(open_campaign.ledger, open_campaign.settings, ready),
                 past=_past(open_campaign, ready),
@@ -362,9 +364,9 @@ def _chooser(ready: Prepared, choice: Choice) -> Choose:
     return choosing.first(1)
 
 
-def gateway_name(loaded: LoadedCampaign, settings: LoadedSettings) -> str:
-    """The gateway the campaign goes through, by its name in the settings: of a route, the first."""
-    return gateways_named(settings, loaded.campaign.gateway or settings.settings.gateway)[0]
+def gateway_names(loaded: LoadedCampaign, settings: LoadedSettings) -> tuple[str, ...]:
+    """The gateways the campaign may go through, by their names in the settings: all of a route, else the one."""
+    return gateways_named(settings, loaded.campaign.gateway or settings.settings.gateway)
 
 
 def _size(loaded: LoadedCampaign) -> int | None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from a2pcli.ledger.channel_counts import ByChannel
     from a2pcli.ledger.history import Event
     from a2pcli.ledger.records import Run, Totals, Waiting
+    from a2pcli.ledger.route_values import GatewayCount
     from a2pcli.ledger.store import Ledger
     from a2pcli.reporting.deliveries import CauseOf
 
@@ -63,6 +64,10 @@ class Report:
     def by_channel(self) -> ByChannel:
         """The attempts of a run of several channels, by channel, and who got both."""
         return self.ledger.attempts.by_channel(self.run)
+
+    def by_gateway(self) -> list[GatewayCount]:
+        """What each gateway was given, of a run that goes by a route; empty for any other."""
+        return self.ledger.attempts.by_gateway(self.run) if self.run.sending.get("routes") else []
 
     def arrivals(self) -> Arrivals:
         """People whose message arrived by an attempt that another one followed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from a2pcli.actions.plans import (
     OpenCampaign,
     check_budget,
     discard,
-    gateway_name,
+    gateway_names,
     make,
     opened,
     prepared_to_send,
@@ -34,9 +34,9 @@ from a2pcli.config.load import (
 )
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, InvalidInput, LedgerError, Problem, Refused, UsageError
-from a2pcli.gateways.by_channel import GatewayByChannel, parts_of
+from a2pcli.gateways.by_channel import parts_of
 from a2pcli.ledger.about import TOLERANCE
-from a2pcli.ledger.alternatives import gateways_of
+from a2pcli.ledger.alternatives import names_by_channel
 from a2pcli.ledger.lock import sender_lock
 from a2pcli.ledger.records import FAR, SENDABLE, Run, RunState, now_ms
 from a2pcli.planning.basis import Difference
@@ -80,7 +80,7 @@ def _send_campaign(
         call = _Call(open_campaign.ledger, open_campaign.settings, request, watcher, project.tell)
         call.check_clock()
         by_channel = {
-            view.campaign.channel: gateway_name(view, open_campaign.settings)
+            view.campaign.channel: gateway_names(view, open_campaign.settings)
             for view in open_campaign.loaded.views
         }
         check_gateways(open_campaign.loaded, open_campaign.settings)
@@ -92,7 +92,7 @@ def _send_campaign(
         )  # interrupted or paused: it goes on as it was planned
         newer = None if run is None else _newer_plan(call, open_campaign, run)
         if run is not None and newer is None:
-            return _resume(call, open_campaign, run, gateway)
+            return _resume(call, open_campaign, run, gateway, by_channel)
         made = _approved_plan(call, open_campaign, newer or _new_plan(call, open_campaign))
         return made if isinstance(made, NothingToSend) else call.send(made, gateway)
 
@@ -196,12 +196,18 @@ def _refuse_broken_template(open_campaign: OpenCampaign, made: Plan) -> None:
         )
 
 
-def _resume(call: _Call, open_campaign: OpenCampaign, run: Run, gateway: Gateway) -> Sent:
+def _resume(
+    call: _Call,
+    open_campaign: OpenCampaign,
+    run: Run,
+    gateway: Gateway,
+    by_channel: Mapping[str, tuple[str, ...]],
+) -> Sent:
     """Go on with a run that was interrupted or paused, as it was planned; what was edited since is said first."""
     changes = resuming.changes_since(run, open_campaign.loaded, open_campaign.settings)
     if call.nobody_is_asked:
         resuming.refuse_unattended(run, changes)
-    if gateways_of(run) != _names_of(gateway, run):  # it goes on as it was planned
+    if names_by_channel(run) != by_channel:  # it goes on as it was planned
         gateway = run_gateway(open_campaign.settings, run)
     check_delivery(run, gateway)
     call.tell_resumed(run, changes)
@@ -249,13 +255,6 @@ def _it_is_done(ledger: Ledger, run: Run) -> NothingToSend:
     found = NothingLeft.of_run(run, ledger.runs.totals(run))
     why = f"run {run.id} of {run.campaign} is finished"
     return NothingToSend(found, why, f"a2pcli report {run.id} --csv rows.csv --state skipped", run.id)
-
-
-def _names_of(gateway: Gateway, run: Run) -> dict[str, str]:
-    """The gateways' names, by the channels of the run."""
-    if isinstance(gateway, GatewayByChannel):
-        return {channel: one.name for channel, one in gateway.by_channel.items()}
-    return {run.channel: gateway.name}
 
 
 def _check_sendable(run: Run, request: SendRequest) -> None:
@@ -360,7 +359,9 @@ class _Call:
         def counted() -> Sent:
             after = ledger.runs.get(run.id)
             totals = ledger.runs.totals(after)
-            return Sent(after, result, totals, ledger.runs.waiting(after) if totals.held else [], changes)
+            waiting = ledger.runs.waiting(after) if totals.held else []
+            by_gateway = ledger.attempts.by_gateway(after) if after.sending.get("routes") else []
+            return Sent(after, result, totals, waiting, changes, by_gateway)
 
         sent = patiently(counted)  # all is done: a server that restarts now makes no failure of it
         watcher.ended(sent)

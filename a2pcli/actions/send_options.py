@@ -8,10 +8,10 @@ from a2pcli.config.accounts import account_pace
 from a2pcli.config.load import LoadedSettings, Rate
 from a2pcli.content.prices import parse_budget
 from a2pcli.errors import InvalidInput, Refused
-from a2pcli.ledger.alternatives import gateways_of
+from a2pcli.ledger.alternatives import names_of
 from a2pcli.ledger.records import MONEY_UNITS, Run
 from a2pcli.sending.options import SendOptions
-from a2pcli.sending.pace import channels_of_account, shared_paces, shared_quotas
+from a2pcli.sending.pace import shared_paces, shared_quotas
 
 if TYPE_CHECKING:
     from a2pcli.actions.send_watcher import SendRequest
@@ -22,8 +22,6 @@ def send_options(
 ) -> SendOptions:
     """What the run's plan, the gateway's block and the request say together. Raises ``Refused`` for a budget that
     cannot be kept, ``InvalidInput`` for a ``concurrency`` that is no number."""
-    if run.sending.get("routes"):
-        raise Refused(f"run {run.id} goes by a route, which can be planned but not sent yet")
     rate = run.sending.get("rate")
     given: dict[str, Any] = {}
     concurrency = request.concurrency or block.get("concurrency")
@@ -36,12 +34,8 @@ def send_options(
         given["max_cost"] = _budget(run, request.max_cost)
     elif run.sending.get("max_cost"):
         given["max_cost"] = run.sending["max_cost"]
-    accounts = {name: account_pace(settings, name) for name in gateways_of(run).values()}
-    found = [
-        pace
-        for account in accounts.values()
-        for pace in shared_paces(run, account, channels_of_account(account, gateways_of(run)))
-    ]
+    accounts = {name: account_pace(settings, name) for name in names_of(run)}
+    found = [pace for account in accounts.values() for pace in shared_paces(run, account)]
     # The campaign's own pace comes with each account, and a message takes one slot of it.
     given["shared"] = list({pace.key: pace for pace in found}.values())
     given["quotas"] = shared_quotas(run, accounts)

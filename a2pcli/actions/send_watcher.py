@@ -10,7 +10,7 @@ from typing import Any
 from a2pcli.actions.hooks import event_problem
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import ExitStatus, Problem, Refused
-from a2pcli.ledger.records import Run, Totals, Waiting
+from a2pcli.ledger.records import GatewayCount, Run, Totals, Waiting
 from a2pcli.messages import State
 from a2pcli.planning.basis import Difference
 from a2pcli.reporting.nothing_left import NothingLeft
@@ -60,6 +60,8 @@ class Sent:
     totals: Totals
     waiting: Sequence[Waiting]
     changes: Sequence[Difference]
+    by_gateway: Sequence[GatewayCount] = ()
+    """What each gateway was given, of a run that goes by a route."""
 
     @property
     def status(self) -> ExitStatus:

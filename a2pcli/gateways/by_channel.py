@@ -25,11 +25,13 @@ def gateway_named(gateway: Gateway, name: str) -> Gateway | None:
 
 
 class GatewayByChannel:
-    """One gateway for each channel. ``by_channel`` may name one gateway for several channels."""
+    """One gateway for each channel. ``by_channel`` may name one gateway for several channels; ``others`` are those of
+    routes that messages may go by instead."""
 
-    def __init__(self, by_channel: Mapping[str, Gateway]) -> None:
+    def __init__(self, by_channel: Mapping[str, Gateway], others: Sequence[Gateway] = ()) -> None:
         self.by_channel = dict(by_channel)
-        self.parts: tuple[Gateway, ...] = tuple({id(one): one for one in by_channel.values()}.values())
+        each = {id(one): one for one in (*by_channel.values(), *others)}
+        self.parts: tuple[Gateway, ...] = tuple(each.values())
         self.name = " and ".join(dict.fromkeys(one.name for one in self.parts))
         self.capabilities = _together(self.by_channel, self.parts)
         self._rooms = {id(one): asyncio.Semaphore(max(1, one.capabilities.concurrency)) for one in self.parts}

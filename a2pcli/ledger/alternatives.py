@@ -83,3 +83,18 @@ def gateway_of(run: Run, channel: str | None) -> str:
 def gateways_of(run: Run) -> dict[str, str]:
     """Return the gateway name of each of the run's channels."""
     return {channel: gateway_of(run, channel) for channel in channels_of(run) or (run.channel,)}
+
+
+def names_by_channel(run: Run) -> dict[str, tuple[str, ...]]:
+    """Return the names of the gateways that messages of each of the run's channels may go by: all of a route, the
+    channel's own first."""
+    routes = run.sending.get("routes") or {}
+    return {
+        channel: tuple(routes[channel]["gateways"]) if channel in routes else (name,)
+        for channel, name in gateways_of(run).items()
+    }
+
+
+def names_of(run: Run) -> tuple[str, ...]:
+    """Return the names of all gateways that the run may use, each once."""
+    return tuple(dict.fromkeys(name for names in names_by_channel(run).values() for name in names))

@@ -29,6 +29,8 @@ from a2pcli.ledger import (
     plans,
     quotas,
     rejected,
+    route_records,
+    route_values,
     sharing,
     spending,
 )
@@ -281,6 +283,18 @@ class Attempts(SubStore):
         self._choosers.pop(run.number, None)
         if chooser is not None:
             self._choosers[run.number] = chooser
+
+    @translates_errors
+    def note_switches(self, run: Run, switches: Sequence[route_values.Switch]) -> None:
+        """Record that gateways of the run's route lost their share or have it back. Audit: ``route.switch``."""
+        with self._ledger.writing() as connection:
+            route_records.note_switches(connection, run, switches)
+
+    @translates_errors
+    def by_gateway(self, run: Run) -> list[route_values.GatewayCount]:
+        """What each gateway of the run's routes was given, and what became of it."""
+        with self._ledger.reading() as connection:
+            return route_records.by_gateway(connection, run)
 
     @translates_errors
     def share_paces(self, run: Run, shared: Sequence[paces.SharedPace]) -> None:

@@ -14,14 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from sqlalchemy import bindparam, case, update
-from sqlalchemy.engine import Connection
 
 from a2pcli.dataclass import dataclass
-from a2pcli.ledger.outcomes import IS_SUBMITTING, hold_back
-from a2pcli.ledger.records import Claimed, Rooms, Run
+from a2pcli.ledger.outcomes import IS_SUBMITTING, hold_back, note_each
+from a2pcli.ledger.records import Claimed
 from a2pcli.ledger.statements import PreparedStatement
 from a2pcli.ledger.tables import attempts
 
@@ -42,6 +41,8 @@ class Choice:
     currency: str | None = None
     parts: int | None = None
     again_in: float = 0.2
+    why: str | None = None
+    """Why it is not the gateway that was planned; recorded as an event of the message."""
 
 
 class Chooser(Protocol):
@@ -52,14 +53,31 @@ class Chooser(Protocol):
     ``cost``, ``currency``, ``message.parts``).
     """
 
-    def __call__(self, claimed: Sequence[Claimed], rooms: Mapping[str, int]) -> Sequence[Choice]:
+    def __call__(self, claimed: Sequence[Claimed], rooms: dict[str, int]) -> Sequence[Choice]:
         """One choice for each message, in their order.
 
         A message that was claimed before has the gateway of its last try and its cost there, and ``attempts`` above
         1. ``rooms`` are how many more messages each gateway may be given now, by its name; one that is not in it may
-        be given any number.
+        be given any number, and one with ``USED_UP`` takes nothing before its quota has room again. The chooser lowers
+        them by what it gives.
         """
         ...
+
+
+@runtime_checkable
+class LooksOn(Chooser, Protocol):
+    """A chooser that tells how many more messages to look at."""
+
+    def more(self, rooms: Mapping[str, int]) -> int:
+        """How many more messages to look at, for gateways that have these rooms left."""
+        ...
+
+
+USED_UP = -1
+"""The room of a gateway whose quota is used up."""
+
+EVENT = "gateway"
+"""Kind of the event of a message that goes by another gateway than was planned."""
 
 
 _go_by = PreparedStatement(
@@ -79,22 +97,54 @@ _go_by = PreparedStatement(
 )
 
 
-def choose(
-    connection: Connection, run: Run, claim: Claim, chooser: Chooser, rooms: Rooms | None
+MOST_HELD = 500
+"""Messages that are looked at in one transaction at most whose gateway has no room."""
+
+
+def fill(claim: Claim, chooser: Chooser | None, rooms: dict[str, int], *, odd: bool) -> dict[int, int]:
+    """Claim, and give each message its gateway; those that may not go now wait again. Gives the ids of these, each with
+    its moment (UTC milliseconds). Without a chooser nothing is done.
+
+    If a gateway has room and the messages at hand are for others, more messages are looked at.
+    """
+    due: dict[int, int] = {}
+    if chooser is None:
+        return due
+    most = claim.want  # what paces and quotas that bind all of them allow
+    while True:
+        given, wanted = len(claim.claimed), claim.room
+        claim.fill(odd=odd)
+        is_dry = claim.room > 0
+        held = _choose(claim, chooser, rooms, claim.claimed[given:])
+        claim.claimed = [one for one in claim.claimed if one.message.id not in held]
+        due |= held
+        more = chooser.more(rooms) if held and isinstance(chooser, LooksOn) else 0
+        if is_dry or not wanted or more <= 0 or len(due) >= MOST_HELD:
+            break
+        claim.want = min(len(claim.claimed) + more, most)
+    if not is_dry:  # there may be more of those that were not looked at
+        claim.want = min(claim.want, len(claim.claimed))
+    return due
+
+
+def _choose(
+    claim: Claim, chooser: Chooser, rooms: dict[str, int], claimed: Sequence[Claimed]
 ) -> dict[int, int]:
-    """Give each message of the claim its gateway; those that may not go now wait again. Gives the ids of these, each
-    with its moment (UTC milliseconds)."""
-    if not claim.claimed:
+    """Give these messages of a claim their gateways; returns those that may not go now."""
+    connection, run = claim.connection, claim.run
+    if not claimed:
         return {}
-    going: list[Claimed] = []
+    going: dict[int, Claimed] = {}
     rows: list[tuple[str | None, int, int | None, str | None, int]] = []
     due: dict[int, int] = {}
-    left = {} if rooms is None else rooms.by_gateway
-    for one, choice in zip(claim.claimed, chooser(claim.claimed, left), strict=True):
+    why: dict[tuple[str, str], list[int]] = {}
+    for one, choice in zip(claimed, chooser(claimed, rooms), strict=True):
         message = one.message
         if choice.gateway is None:
             due[message.id] = claim.now + max(1, int(choice.again_in * 1000))
             continue
+        if choice.why is not None:
+            why.setdefault((choice.gateway, choice.why), []).append(message.id)
         parts = message.parts if choice.parts is None else choice.parts
         # The run's own gateway is null in its rows, but where the message has a channel of its own.
         own = None if choice.gateway == run.gateway and message.channel == run.channel else choice.gateway
@@ -103,11 +153,15 @@ def choose(
             rows.append((*chosen, message.id))
         if parts != message.parts:
             message = replace(message, parts=parts)
-        going.append(
-            replace(one, message=message, gateway=choice.gateway, cost=choice.cost, currency=choice.currency)
+        going[message.id] = replace(
+            one, message=message, gateway=choice.gateway, cost=choice.cost, currency=choice.currency
         )
-    claim.claimed = going
+    claim.claimed = [going.get(one.message.id, one) for one in claim.claimed]
     _go_by.run(connection, rows)
     if due:
         hold_back(connection, run, due, reason=None)
+    for (gateway, reason), ids in why.items():
+        note_each(
+            connection, run, ids, claim.now, kind=EVENT, code=gateway, detail=f"goes by {gateway}: {reason}"
+        )
     return due

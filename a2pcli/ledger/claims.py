@@ -207,13 +207,13 @@ def exchange(
         lease=progress.lease,
     )
     by_gateway = claims_by_gateway.fill(
-        claim, rooms if by_channel else None, slots, odd=progress.odd, most=most
+        claim, rooms if by_channel else None, slots, odd=progress.odd, most=most, chosen=chooser is not None
     )
+    not_now = choosing.fill(claim, chooser, _rooms(rooms, slots, entry), odd=progress.odd)
     skipped = claim.skipped + claim.gate.expired
     waiting = progress.waiting - claim.of_waiting + claim.gone_on
     progress = replace(progress, waiting=waiting, odd=not progress.odd)
     spending.take_off(connection, run, freed)
-    not_now = {} if chooser is None else choosing.choose(connection, run, claim, chooser, rooms)
     progress = replace(progress, waiting=progress.waiting + len(not_now))
     over = 0 if entry is None else _over_quota(connection, run, claim, entry)
     progress = replace(progress, waiting=progress.waiting + over)
@@ -246,6 +246,18 @@ def exchange(
 
 AGAIN = 1.0
 """Seconds until a sender that waits for other senders of the run asks again."""
+
+
+def _rooms(rooms: Rooms | None, slots: paces.Slots | None, entry: quotas.Entry | None) -> dict[str, int]:
+    """What each gateway of a route may be given, by its own room, its account's pace and quotas."""
+    found = dict(rooms.by_gateway) if rooms is not None else {}
+    for name in found:
+        if slots is not None:
+            found[name] = min(found[name], slots.room_via(name))
+        if entry is not None:
+            left = entry.room_via(name)
+            found[name] = min(found[name], left) if left else choosing.USED_UP
+    return found
 
 
 def _paced(exchange: Exchange, slots: paces.Slots | None) -> Exchange:

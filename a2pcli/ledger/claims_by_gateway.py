@@ -44,12 +44,17 @@ def claimed_channels(run: Run, rooms: Rooms | None) -> frozenset[str] | None:
     )
 
 
-def fill(claim: Claim, rooms: Rooms | None, slots: Slots | None, *, odd: bool, most: int) -> ByGateway | None:
+def fill(
+    claim: Claim, rooms: Rooms | None, slots: Slots | None, *, odd: bool, most: int, chosen: bool = False
+) -> ByGateway | None:
     """Claim as many messages as each gateway has room for, ``most`` in all; without ``rooms``, as many as the claim
     wants.
 
     Afterwards the claim has room only if every gateway that is not stopped had fewer messages than it had room for.
+    Nothing is done if gateways are ``chosen`` for each message (``choosing.fill``).
     """
+    if chosen:
+        return None
     if rooms is None:
         claim.fill(odd=odd)
         return None

@@ -56,6 +56,8 @@ class Claimed:
     until: int | None = None
     gateway: str | None = None
     has_next: bool = False
+    route: str | None = None
+    """The gateways that it may be handed to, if a route chooses (``route_legs``)."""
 
 
 @dataclass(frozen=True, slots=True)

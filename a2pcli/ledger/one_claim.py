@@ -4,6 +4,7 @@ why some of either may not go."""
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import select
@@ -235,7 +236,15 @@ class Claim:
         contents = {row.id: row.content for row in taken if row.content is not None}
         claimed = claimed_messages(self.run, taken, self.gate, spellings, contents)
         ways = ways_of_fresh(self.run, taken)
-        self.claimed.extend(by_their_own_ways(self.run, claimed, ways) if ways else claimed)
+        routes = {row.id: row.route for row in taken if row.route is not None}
+        self._add(claimed, ways, routes)
+
+    def _add(self, claimed: Iterable[Claimed], ways: Mapping[int, Way], routes: Mapping[int, str]) -> None:
+        """Claim these messages, each with its own way and the gateways of its route, by id."""
+        found = by_their_own_ways(self.run, claimed, ways) if ways else claimed
+        if routes:
+            found = (replace(one, route=routes.get(one.message.id)) for one in found)
+        self.claimed.extend(found)
 
     def _skip_fresh(self, rows: Sequence[SkippedFresh], *, nameless: bool = False) -> None:
         """Skip these messages (reason, detail, rule). One that another sender has claimed meanwhile is ignored."""
@@ -301,7 +310,8 @@ class Claim:
         if not self.plan:
             contents = self._beside(taken, _c.content)
         claimed = claimed_messages(self.run, taken, self.gate, spellings, contents)
-        self.claimed.extend(by_their_own_ways(self.run, claimed, ways) if ways else claimed)
+        routes = {id: one.route for id, one in (first | later).items() if one.route is not None}
+        self._add(claimed, ways, routes)
 
     def _beside(self, rows: Sequence[Any], column: Any) -> dict[int, str]:
         """Return a column of the rows of a run without chunks, by id: addresses as given, if they differ from the

@@ -48,6 +48,21 @@ class SharedPace:
     unit: str
     sender: str | None = None
     channels: frozenset[str] | None = None
+    via: frozenset[str] | None = None
+    """The gateways of a route whose messages it binds; None for all."""
+
+    @property
+    def is_everybodys(self) -> bool:
+        """Whether it binds every message of the run."""
+        return self.sender is None and self.channels is None and self.via is None
+
+    def binds(self, claimed: Claimed) -> bool:
+        """Whether it binds this message."""
+        if self.sender is not None and self.sender != claimed.message.sender:
+            return False
+        if self.via is not None and claimed.gateway not in self.via:
+            return False
+        return self.channels is None or claimed.message.channel in self.channels
 
     def weight(self, parts: int) -> int:
         """Return the slots that a message of ``parts`` parts takes."""
@@ -84,8 +99,13 @@ class Slots:
     @property
     def room(self) -> int:
         """How many messages may be claimed now, by the paces that bind all of them."""
-        binding = (one for one in self._shared if one.sender is None and one.channels is None)
+        binding = (one for one in self._shared if one.is_everybodys)
         return min(map(self._within, binding), default=2**31)
+
+    def room_via(self, gateway: str) -> int:
+        """How many messages may be claimed now for a gateway of a route, by its own paces."""
+        mine = (one for one in self._shared if one.via is not None and gateway in one.via)
+        return max(0, min(map(self._within, mine), default=2**31))
 
     def room_of(self, channels: Set[str], claimed: Mapping[str, int]) -> int:
         """How many messages of these channels may be claimed now; ``claimed`` in this transaction, by channel, have no
@@ -112,7 +132,7 @@ class Slots:
     @property
     def pause(self) -> float:
         """Seconds until there is room again, for several messages at once if the pace is fast; above 0."""
-        return self._pause([one for one in self._shared if one.sender is None and one.channels is None])
+        return self._pause([one for one in self._shared if one.is_everybodys])
 
     def pause_of(self, channels: Set[str]) -> float:
         """The same for messages of these channels."""
@@ -137,9 +157,7 @@ class Slots:
         message = claimed.message
         slot = self._now
         for pace in self._shared:
-            if pace.sender is not None and pace.sender != message.sender:
-                continue
-            if pace.channels is not None and message.channel not in pace.channels:
+            if not pace.binds(claimed):
                 continue
             step = MICRO / pace.per_second
             last = self._next[pace.key] + (pace.weight(message.parts) - 1) * step

@@ -81,6 +81,9 @@ class SharedQuota:
     channels: frozenset[str] | None = None
     """The channels it limits; None for all of the run's."""
 
+    via: frozenset[str] | None = None
+    """The gateways of a route whose messages it limits; None if it limits all of the run's."""
+
     @property
     def key(self) -> str:
         """Its name in the ledger. Days of different zones, and different spans, are counted separately."""
@@ -99,11 +102,13 @@ class SharedQuota:
     @property
     def is_everybodys(self) -> bool:
         """Whether it limits every message of the run."""
-        return self.sender is None and self.channels is None
+        return self.sender is None and self.channels is None and self.via is None
 
-    def binds(self, message: Message) -> bool:
-        """Return whether it counts this message."""
+    def binds(self, message: Message, gateway: str | None) -> bool:
+        """Whether it counts this message, which goes by ``gateway`` if a route has chosen one."""
         if self.channels is not None and message.channel not in self.channels:
+            return False
+        if self.via is not None and gateway not in self.via:
             return False
         return self.sender is None or self.sender == message.sender
 
@@ -331,6 +336,11 @@ class Entry:
         """Maximum number of messages that may be claimed now, by the quotas that apply to all of them."""
         return min((self._left[one.key] for one in self._book.shared if one.is_everybodys), default=2**31)
 
+    def room_via(self, gateway: str) -> int:
+        """Maximum number of messages that may be claimed now for a gateway of a route, by its own quotas."""
+        mine = (one for one in self._book.shared if one.via is not None and gateway in one.via)
+        return min((self._left[one.key] for one in mine), default=2**31)
+
     @property
     def wait(self) -> QuotaWait | None:
         """The quota that prevents all claims, and until when; None if something may be claimed."""
@@ -355,7 +365,7 @@ class Entry:
             message = one.message
             uses = uses_by_parts.get(message.parts) if everybodys else None
             if uses is None:
-                bound = (shared for shared in self._book.shared if shared.binds(message))
+                bound = (shared for shared in self._book.shared if shared.binds(message, one.gateway))
                 uses = tuple((one.key, slots[one.key], one.quota.weight(message.parts)) for one in bound)
                 uses_by_parts[message.parts] = uses
             if any(self._left[key] < weight for key, _, weight in uses):

@@ -16,6 +16,8 @@ from a2pcli.ledger.exchanges import Claimed as Claimed
 from a2pcli.ledger.exchanges import Exchange as Exchange
 from a2pcli.ledger.exchanges import Rooms as Rooms
 from a2pcli.ledger.exchanges import Settled as Settled
+from a2pcli.ledger.route_values import GatewayCount as GatewayCount
+from a2pcli.ledger.route_values import Switch as Switch
 from a2pcli.messages import State
 
 MONEY_UNITS = 10**9

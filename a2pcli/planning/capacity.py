@@ -12,7 +12,7 @@ from a2pcli.errors import Problem, Severity
 from a2pcli.ledger.quotas import Usage
 from a2pcli.moments import moment_text
 from a2pcli.planning.estimate import Estimate
-from a2pcli.planning.quota_flow import QuotaFlow
+from a2pcli.planning.quota_flow import Flow, QuotaFlow, TogetherFlow
 
 NONE: Mapping[str, int] = MappingProxyType({})
 
@@ -27,6 +27,8 @@ class Load:
 
     usages: Sequence[Usage] = ()
     others: Mapping[str, int] = field(default_factory=dict)
+    routed: Sequence[str] = ()
+    """The gateways of the campaign's route, which stand in for each other."""
 
     def flows(
         self,
@@ -35,18 +37,24 @@ class Load:
         parts: int,
         start: int,
         by_channel: Mapping[str, int] = NONE,
-    ) -> list[QuotaFlow]:
+    ) -> list[Flow]:
         """Return the quotas as the estimate of a plan needs them. ``senders`` gives the messages of each sender,
         ``by_channel`` those that go by each channel first."""
-        found = []
+        found: list[Flow] = []
+        waits = messages + sum(self.others.values())
+        of_route: dict[str, list[QuotaFlow]] = {name: [] for name in self.routed}
         for usage in self.usages:
+            part = parts / messages if usage.shared.quota.unit == "parts" and messages else 1.0
+            if usage.shared.via is not None:
+                for name in usage.shared.via & of_route.keys():
+                    of_route[name].append(QuotaFlow(usage, part, waits, start))
+                continue
             # A sender's quota slows the plan down like a proportionally larger quota of all messages.
             own = share(usage, senders, messages, by_channel)
-            if not own:
-                continue
-            part = parts / messages if usage.shared.quota.unit == "parts" else 1.0
-            waits = messages + sum(self.others.values())
-            found.append(QuotaFlow(usage, part * own / messages, waits, start))
+            if own:
+                found.append(QuotaFlow(usage, part * own / messages, waits, start))
+        if messages and of_route and all(of_route.values()):  # else one of them can take all
+            found.append(TogetherFlow(list(of_route.values())))
         return found
 
     def document(self, start: int, finishes_at: int | None) -> dict[str, Any] | None:
@@ -70,9 +78,18 @@ class Load:
         }
 
 
-def share(usage: Usage, senders: Mapping[str, int], messages: int, by_channel: Mapping[str, int]) -> int:
-    """Return how many of the plan's messages count against a quota. Fallbacks to other channels are not included."""
+def share(
+    usage: Usage,
+    senders: Mapping[str, int],
+    messages: int,
+    by_channel: Mapping[str, int],
+    by_gateway: Mapping[str, int] = NONE,
+) -> int:
+    """Return how many of the plan's messages count against a quota. Fallbacks to other channels are not included, nor
+    are gateways of a route that stand in."""
     shared = usage.shared
+    if shared.via is not None:
+        return sum(by_gateway.get(name, 0) for name in shared.via)
     if shared.channels is not None:
         return sum(by_channel.get(channel, 0) for channel in shared.channels)
     return messages if shared.sender is None else senders.get(shared.sender, 0)
@@ -87,11 +104,12 @@ def short_quotas(
     leaving: Estimate,
     zone: str | None,
     by_channel: Mapping[str, int] = NONE,
+    by_gateway: Mapping[str, int] = NONE,
 ) -> list[Problem]:
     """Return a warning for each quota that is too small for the whole plan at once."""
     found = []
     for usage in load.usages:
-        quota, own = usage.shared.quota, share(usage, senders, messages, by_channel)
+        quota, own = usage.shared.quota, share(usage, senders, messages, by_channel, by_gateway)
         if not messages or quota.seconds < TOLD_FROM:
             continue
         need = own * parts // messages if quota.unit == "parts" else own
@@ -100,9 +118,12 @@ def short_quotas(
             continue
         unit = "parts" if quota.unit == "parts" else "messages"
         used = f" ({usage.used(start):,} used)" if usage.used(start) else ""
-        text = (
-            f"the {usage.shared} has room for {left:,} of {need:,} {unit} at the start{used}; the others wait"
+        rest = (
+            "the others wait"
+            if usage.shared.via is None
+            else "the others go by other gateways of the route that may take them, or wait"
         )
+        text = f"the {usage.shared} has room for {left:,} of {need:,} {unit} at the start{used}; {rest}"
         if leaving.finishes_at is not None:
             text += f", the last until about {moment_text(leaving.finishes_at, quota.zone or zone)}"
         if leaving.late:

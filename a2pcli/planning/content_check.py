@@ -18,7 +18,7 @@ from a2pcli.content.mms import doubtful_files, type_of
 from a2pcli.content.templates import MessageTemplate, compile_template
 from a2pcli.errors import A2PError, Problem, Severity
 from a2pcli.frame import Frame
-from a2pcli.message_content import content_of, fetched_of, size_text
+from a2pcli.message_content import content_of, media_of, pictures_of, size_text
 from a2pcli.planning.arms import arms_of
 from a2pcli.planning.contents import ContentTexts
 from a2pcli.planning.kinds import KINDS
@@ -138,7 +138,7 @@ class ContentCheck:
     def _note_files(self, content: ContentTexts, frame: Frame) -> None:
         for text in frame["@content"].to_pylist():
             made = content_of(text) or {}
-            for url in fetched_of(made):
+            for url in (*pictures_of(made), *media_of(made)):
                 key = next((key for key in ("photo", "image") if made.get(key) == url), "media")
                 self.files.setdefault(url, self._place(content, f"'{content.channel}.{key}'"))
 

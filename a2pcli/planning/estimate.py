@@ -14,7 +14,7 @@ from typing import Any
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger.clocks import RunClock, held
 from a2pcli.ledger.records import FAR
-from a2pcli.planning.quota_flow import QuotaFlow
+from a2pcli.planning.quota_flow import Flow
 from a2pcli.reasons import Reason
 
 HORIZON = 60 * 86_400_000
@@ -91,7 +91,7 @@ def estimate(
     start: int,
     ends: int | None,
     per_second: float | None,
-    limits: Sequence[QuotaFlow] = (),
+    limits: Sequence[Flow] = (),
     others: float = 0,
 ) -> Estimate:
     """Estimate messages that may be sent from ``start`` until ``ends`` (UTC ms), at ``per_second`` messages and
@@ -128,7 +128,7 @@ def _kind(clock: RunClock | None, start: int, ends: int | None) -> str:
 
 
 def _flowing(
-    groups: list[_Group], start: int, per_ms: float, limits: Sequence[QuotaFlow], others: float
+    groups: list[_Group], start: int, per_ms: float, limits: Sequence[Flow], others: float
 ) -> tuple[int, int | None]:
     """Return how many messages are left when their time is over, and when the last of the rest is sent (UTC ms).
     ``others`` are messages of other runs sent at the same time."""

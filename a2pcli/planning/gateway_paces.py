@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from a2pcli.config.accounts import account_pace
+from a2pcli.planning.route_tally import RoutesTally, gateways_of_spec, recipients_by_gateway
 
 if TYPE_CHECKING:
     from a2pcli.planning.prepare import Prepared
@@ -22,13 +23,16 @@ def gateway_rates_of(prepared: Prepared) -> dict[str, list[dict[str, float | str
     }
 
 
-def gateway_paces(prepared: Prepared, first: Mapping[str, int]) -> list[tuple[Mapping[str, Any], int]]:
+def gateway_paces(
+    prepared: Prepared, first: Mapping[str, int], routed: RoutesTally
+) -> list[tuple[Mapping[str, Any], int]]:
     """Return each of these paces with the number of messages that it binds; ``first`` are the recipients by the channel
-    that each is sent by first."""
+    that each is sent by first, ``routed`` by the gateway of a route that each is meant for."""
     paces = gateway_rates_of(prepared)
-    by_gateway: dict[str, int] = defaultdict(int)
+    by_gateway: dict[str, int] = defaultdict(int, recipients_by_gateway(prepared, routed))
     for one in prepared.channels:
-        by_gateway[one.spec.gateway] += first.get(one.spec.channel, 0)
+        if one.spec.route is None:
+            by_gateway[one.spec.gateway] += first.get(one.spec.channel, 0)
     return [
         (pace, sum(by_gateway[name] for name in names))
         for names, _ in _accounts(prepared)
@@ -38,7 +42,7 @@ def gateway_paces(prepared: Prepared, first: Mapping[str, int]) -> list[tuple[Ma
 
 def _accounts(prepared: Prepared) -> list[tuple[list[str], Any]]:
     """Return the accounts of several gateways: the gateways of each, and its rates."""
-    names = list(dict.fromkeys(one.spec.gateway for one in prepared.channels))
+    names = list(dict.fromkeys(name for one in prepared.channels for name in gateways_of_spec(one.spec)))
     if len(names) == 1:
         return []
     accounts = {name: account_pace(prepared.settings, name) for name in names}

@@ -30,7 +30,12 @@ from a2pcli.planning.optouts import stale_lists
 from a2pcli.planning.pipeline import planned
 from a2pcli.planning.prepare import Prepared, contacts_source
 from a2pcli.planning.reading import place_warnings, read_as, reading_problems, total_notes
-from a2pcli.planning.route_tally import dear_stand_ins, route_documents, routes_by_channel
+from a2pcli.planning.route_tally import (
+    dear_stand_ins,
+    recipients_by_gateway,
+    route_documents,
+    routes_by_channel,
+)
 from a2pcli.planning.routes import channels_document, fallback_document, strange_preferences
 from a2pcli.planning.sender_setup import quotas_of, rates_of
 from a2pcli.planning.split import ledger_rows, split_chunk
@@ -246,7 +251,15 @@ def _of_quotas(prepared: Prepared, tally: PlanTally, load: Load, summary: Mappin
     leaving = Estimate(**summary["leaving"])
     first = tally.routes.first(prepared.spec.channel)
     found = short_quotas(
-        load, summary["senders"], tally.recipients, tally.total_parts, start, leaving, zone, first
+        load,
+        summary["senders"],
+        tally.recipients,
+        tally.total_parts,
+        start,
+        leaving,
+        zone,
+        first,
+        recipients_by_gateway(prepared, tally.gateways),
     )
     return found + too_many_parts(load, max(tally.parts, default=0))
 
@@ -257,7 +270,7 @@ def _summary(
     campaign, table = prepared.loaded.campaign, prepared.table
     senders = _senders(tally, campaign.own_sender)
     rates = rates_of(prepared.settings.settings, prepared.spec.senders)
-    of_gateways = gateway_paces(prepared, tally.routes.first(prepared.spec.channel))
+    of_gateways = gateway_paces(prepared, tally.routes.first(prepared.spec.channel), tally.gateways)
     per_second = pace_of(rate, rates, senders, tally.recipients, tally.total_parts, of_gateways)
     hours = prepared.hours
     leaving = estimate(

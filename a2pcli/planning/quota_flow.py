@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Protocol
 
 from a2pcli.config.quotas import Quota
 from a2pcli.ledger.quotas import SKEW, Usage
@@ -77,3 +79,54 @@ class QuotaFlow:
     def _freed(self, now: float) -> float:
         """Return the flow at which quota is freed now."""
         return sum(used / (last - first) for first, last, used in self._frees if first <= now < last)
+
+
+class Flow(Protocol):
+    """What limits how fast messages may go."""
+
+    def most(self, now: float) -> float:
+        """How fast messages may go."""
+        ...
+
+    def changes(self, now: float, flow: float) -> float:
+        """When this may change, if messages go as fast as ``flow``."""
+        ...
+
+    def passed(self, now: float, until: float, sent: float) -> None:
+        """So many messages went in this time."""
+        ...
+
+
+class TogetherFlow:
+    """The quotas of gateways that stand in for each other: what one has no room for goes by the next."""
+
+    def __init__(self, by_gateway: Sequence[Sequence[Flow]]) -> None:
+        self._gateways = by_gateway
+
+    def most(self, now: float) -> float:
+        """How fast messages may go by all gateways together."""
+        return sum(_most(one, now) for one in self._gateways)
+
+    def changes(self, now: float, flow: float) -> float:
+        """When this may change, if messages go as fast as ``flow``."""
+        parts = zip(self._gateways, self._divided(now, flow), strict=True)
+        return min(one.changes(now, part) for flows, part in parts for one in flows)
+
+    def passed(self, now: float, until: float, sent: float) -> None:
+        """So many messages went in this time."""
+        length = max(until - now, LEAST)
+        parts = list(self._divided(now, sent / length))
+        for flows, part in zip(self._gateways, parts, strict=True):
+            for one in flows:
+                one.passed(now, until, part * length)
+
+    def _divided(self, now: float, flow: float) -> Iterator[float]:
+        """How much of a flow each gateway takes: the first what it can, the next what is left."""
+        for one in self._gateways:
+            part = min(flow, _most(one, now))
+            yield part
+            flow -= part
+
+
+def _most(flows: Sequence[Flow], now: float) -> float:
+    return min(one.most(now) for one in flows)

@@ -18,6 +18,7 @@ from a2pcli.ledger.route_legs import MessageRoute, route_of_text
 
 if TYPE_CHECKING:
     from a2pcli.planning.prepare import Prepared
+    from a2pcli.planning.spec import PlanSpec
 
 
 @dataclass(slots=True)
@@ -122,6 +123,11 @@ class RoutesTally:
         return self.channels.get(None if channel == first else channel, RouteTally())
 
 
+def gateways_of_spec(spec: PlanSpec) -> tuple[str, ...]:
+    """The gateways that messages of one channel may go by."""
+    return (spec.gateway,) if spec.route is None else spec.route.route.gateways
+
+
 def routes_by_channel(prepared: Prepared) -> dict[str, Route]:
     """The routes that a campaign goes by, by channel, in order of preference."""
     plans = ((one.spec.channel, one.spec.route) for one in prepared.channels)
@@ -155,3 +161,11 @@ def dear_stand_ins(prepared: Prepared, tally: RoutesTally, budget: str | None) -
         at = ("limits", "cost") if prepared.loaded.document.has(("limits", "cost")) else ("gateway",)
         problem = prepared.loaded.document.problem(message, at, hint=hint, code="route-budget")
         yield replace(problem, severity=Severity.WARNING)
+
+
+def recipients_by_gateway(prepared: Prepared, tally: RoutesTally) -> Counter[str]:
+    """How many recipients are meant for each gateway of the campaign's routes."""
+    found: Counter[str] = Counter()
+    for channel in routes_by_channel(prepared):
+        found.update(tally.of(channel, prepared.spec.channel).first())
+    return found

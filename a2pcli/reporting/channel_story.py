@@ -13,6 +13,7 @@ from a2pcli.ledger.channel_counts import ByChannel as ByChannel
 from a2pcli.ledger.history import HistoryEntry
 from a2pcli.ledger.records import Run
 from a2pcli.messages import State
+from a2pcli.reporting.route_story import via
 from a2pcli.reporting.values import money
 
 GOT_BOTH = "the provider delivered a message that it had said was revoked, expired or not delivered"
@@ -20,7 +21,7 @@ GOT_BOTH = "the provider delivered a message that it had said was revoked, expir
 
 def gateway_names(run: Run) -> str:
     """The gateways that a run sends through, in a sentence."""
-    return " and ".join(dict.fromkeys(gateways_of(run).values()))
+    return " and ".join(dict.fromkeys(via(run, channel) for channel in gateways_of(run)))
 
 
 def story(entry: HistoryEntry) -> Iterator[str]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from a2pcli.config.route_rules import CHEAPEST, OTHER, SHARES
 from a2pcli.ledger.alternatives import by_channel, gateway_of
 from a2pcli.ledger.attempt_ids import is_later
-from a2pcli.ledger.history import HistoryEntry
+from a2pcli.ledger.history import Event, HistoryEntry
 from a2pcli.ledger.records import Run
 from a2pcli.ledger.route_legs import MessageRoute, route_of_text
+from a2pcli.ledger.route_records import KIND
+from a2pcli.ledger.route_values import GatewayCount
 from a2pcli.messages import CLAIMED_STATES, State
+from a2pcli.reporting.values import money
 
 
 def via(run: Run, channel: str) -> str:
@@ -69,3 +72,23 @@ def _how(rule: Mapping[str, Any], gateway: str) -> str:
         weights = rule["gateways"]
         return f"share of {weights[gateway] / sum(weights.values()):.0%}"
     return ""
+
+
+def by_gateway_document(counts: Sequence[GatewayCount]) -> dict[str, Any]:
+    """What each gateway of a run's routes was given, JSON-ready."""
+    return {
+        "attempts_by_gateway": [
+            {
+                "gateway": one.gateway,
+                "attempts": one.attempts,
+                "states": dict(one.states),
+                "cost": {currency: money(nano) for currency, nano in one.cost.items()},
+            }
+            for one in counts
+        ]
+    }
+
+
+def switches_of(events: Sequence[Event]) -> list[tuple[int, str]]:
+    """When gateways of a run's routes lost their share or got it back (UTC milliseconds), and why."""
+    return [(one.at, one.detail or "") for one in events if one.kind == KIND]

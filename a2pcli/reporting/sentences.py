@@ -8,8 +8,7 @@ from typing import Any
 from a2pcli.addresses.kinds import Kind
 from a2pcli.channels import channel_of, kind_of_channel
 from a2pcli.dataclass import dataclass
-from a2pcli.ledger.alternatives import alternatives_of, gateway_of
-from a2pcli.ledger.channel_ways import by_another_channel
+from a2pcli.ledger.alternatives import gateway_of
 from a2pcli.ledger.history import HistoryEntry
 from a2pcli.ledger.optouts import EVERYTHING, OF_THE_PERSON, SENDER, binds, concerns
 from a2pcli.ledger.other_forms import others_of
@@ -238,7 +237,7 @@ def _opt_out_then(entry: HistoryEntry, around: Surroundings) -> str | None:
     moment = row["settled_at"] or entry.run.planned_at or entry.run.created_at
     for one in around.opt_outs_of(entry):
         held = one.added_at <= moment and (one.lifted_at is None or one.lifted_at > entry.run.created_at)
-        if held and concerns(one, _run_of(entry), row["sender"]):
+        if held and concerns(one, entry.run, row["sender"]):
             return opt_out(one)
     return None
 
@@ -275,8 +274,6 @@ def _when_planned(entry: HistoryEntry, around: Surroundings) -> str:
     run, row = entry.run, entry.row
     blocked = _blocked(entry, around)
     if blocked is not None:
-        if (channel := _channel_instead(entry, around)) is not None:
-            return f"will go by {channel} if nothing else is against it: {opt_out(blocked)}"
         return f"will be skipped: {opt_out(blocked)}"
     other = reached_elsewhere(entry, around)
     if other is not None:
@@ -312,31 +309,6 @@ def _blocked(entry: HistoryEntry, around: Surroundings) -> Suppression | None:
     if not binds(entry.run.purpose):
         return None
     for one in around.opt_outs_of(entry):
-        if one.holds(around.now) and concerns(one, _run_of(entry), entry.row["sender"]):
+        if one.holds(around.now) and concerns(one, entry.run, entry.row["sender"]):
             return one
-    return None
-
-
-def _run_of(entry: HistoryEntry) -> Run:
-    """The run as it is for the channel of the message."""
-    return by_another_channel(entry.run, entry.row["channel"])
-
-
-def _channel_instead(entry: HistoryEntry, around: Surroundings) -> str | None:
-    """The next channel of a campaign that falls back against which no opt-out holds; None for none."""
-    row, run = entry.row, entry.run
-    if not run.sending.get("fallback"):
-        return None
-    later = alternatives_of(row.get("alternatives"))
-    places = [place for place, one in enumerate(later) if one.channel == row["channel"]]
-    people = {row["address"], *others_of(row["others"])}
-    for one in later[places[0] + 1 :] if places else later:
-        held = [
-            entry
-            for address in people
-            for entry in around.suppressions.get(address or "", ())
-            if entry.holds(around.now) and (address == one.address or entry.scope in OF_THE_PERSON)
-        ]
-        if not any(concerns(entry, by_another_channel(run, one.channel), one.sender) for entry in held):
-            return one.channel
     return None

@@ -97,6 +97,11 @@ class Breaker:
             return 0.0
         return max(0.0, self._opened_at + self._options.waits[self._tries] - now)
 
+    def start_again(self) -> None:
+        """Try once more with a single message, however often that failed."""
+        self._opened_at, self._half_open, self._tries = None, True, 0
+        self.epoch += 1
+
     def record(self, sign: BreakerEvent, epoch: int, now: float) -> None:
         """Update the breaker with one outcome; ignored if it belongs to an earlier epoch or the breaker is open."""
         if epoch != self.epoch or self.open:

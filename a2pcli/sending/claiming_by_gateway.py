@@ -12,6 +12,7 @@ from a2pcli.ledger.records import Exchange, Rooms
 from a2pcli.sending.claiming import Claiming
 from a2pcli.sending.lane import Lane
 from a2pcli.sending.lanes import AllBreakers, AllPaces, Lanes
+from a2pcli.sending.router import Router
 from a2pcli.sending.run_policy import RunPolicy
 
 _LOOKS_AGAIN = 200
@@ -34,6 +35,8 @@ class ClaimingByGateway(Claiming):
             policy, dispatchers, AllBreakers(lanes), AllPaces(lanes), senders=senders, clock=clock
         )
         self._lanes = lanes
+        self.router: Router | None = None
+        """Of a run that goes by a route: what chooses the gateway of each message."""
         self._own = {
             one.name: Claiming(
                 *(policy, dispatchers.by_gateway[one.name], one.breaker, one.pace),
@@ -55,7 +58,7 @@ class ClaimingByGateway(Claiming):
             for one in self._lanes
         }
         self.rooms = Rooms(found, frozenset(one.name for one in self._lanes if one.stopped is not None))
-        return sum(found.values())
+        return sum(found.values()) if self.router is None else self.router.want(found)
 
     def gave_back(self) -> None:
         """Record that rows of any gateway were returned to the plan."""

@@ -93,5 +93,7 @@ class Display:
         pace = self._pace.per_second if self._in_messages and not self._policy.is_stuck else None
         here = self._dispatcher.flying + self._dispatcher.ready
         found = self._policy.tally.progress(state, now, here, self._dispatcher.flying, pace)
+        if (router := self._policy.router) is not None:
+            found = replace(found, switches=tuple(self._policy.switches), down=tuple(router.down))
         # A quota may soon be used up, so the past rate says little about the end; the plan shows it.
         return replace(found, eta=None) if self._has_quotas else found

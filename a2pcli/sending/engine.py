@@ -162,7 +162,7 @@ class _Sending:
         except GatewayUnusable as error:
             unusable = error
         try:
-            self._policy.tally = await self._writer.start(self._options)
+            self._policy.tally = await self._writer.start(self._options, self._fleet.router)
             self._claiming.looks_far = self._writer.keeps_journal
             if unusable is not None:
                 return await self._result(Ended.PAUSED, unusable.problems[0])
@@ -245,6 +245,7 @@ class _Sending:
             if self._hold.age > DROPS_AFTER and dispatcher.flying:
                 dispatcher.drop()  # other processes will soon take this one for dead
             dispatcher.cancel_overdue()
+            self._fleet.look_at_route(policy, now)
         dispatcher.pump()
         self._following.pump(ended=policy.ended is not None)
         self._display.look(now, self._claiming.waits_until)

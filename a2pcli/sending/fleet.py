@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 from a2pcli.dataclass import dataclass
@@ -17,6 +18,7 @@ from a2pcli.sending.lane import Lane
 from a2pcli.sending.lanes import AllBreakers, AllPaces, AnyBreaker, AnyDispatcher, AnyPace, Lanes
 from a2pcli.sending.options import SendOptions
 from a2pcli.sending.pace import SenderPaces
+from a2pcli.sending.router import Router
 from a2pcli.sending.run_policy import LanePolicy, RunPolicy
 
 
@@ -29,6 +31,8 @@ class Fleet:
     pace: AnyPace
     dispatcher: AnyDispatcher
     claiming: Claiming
+    router: Router | None = None
+    """What chooses the gateways of messages, if the run goes by a route."""
 
     @classmethod
     def of(
@@ -60,7 +64,8 @@ class Fleet:
             return cls(lanes, lane.breaker, lane.pace, one, own)
         several = Lanes(run, {one.name: dispatcher(one, LanePolicy(policy, one)) for one in lanes})
         each = ClaimingByGateway(policy, lanes, several, senders=has_senders, clock=clock)
-        return cls(lanes, AllBreakers(lanes), AllPaces(lanes), several, each)
+        router = each.router = policy.router = router_of(run, lanes, policy, options, clock)
+        return cls(lanes, AllBreakers(lanes), AllPaces(lanes), several, each, router)
 
     async def open(self, gateway: Gateway, policy: RunPolicy) -> None:
         """Open the gateways. Of several, one that cannot be used is stopped. Raises ``GatewayUnusable`` if none can."""
@@ -70,7 +75,10 @@ class Fleet:
         unusable = await gateway.open_each()
         for lane in self.lanes:
             if lane.name in unusable:
-                policy.stop(lane, unusable[lane.name].problems[0])
+                problem = unusable[lane.name].problems[0]
+                if self.router is not None:
+                    self.router.cannot_be_opened(lane.name, problem.message)
+                policy.stop(lane, problem)
 
     def stop_what_gave_up(self, run: Run, policy: RunPolicy, left: int) -> None:
         """Stop gateways that did not come back for as long as the breaker waits; ``left`` messages have no result."""
@@ -78,6 +86,21 @@ class Fleet:
             if lane.breaker.gave_up and lane.stopped is None:
                 many = left if len(self.lanes) == 1 else None
                 policy.stop(lane, endings.gateway_down(run, lane.name, lane.last_failure, many))
+
+    def look_at_route(self, policy: RunPolicy, now: float) -> None:
+        """Notice which gateways of a route lost their share or have it back, and try again those that had time to cool
+        down."""
+        if self.router is None or policy.ended is not None:
+            return
+        for lane in self.lanes:
+            cooled = lane.stopped is not None and now - lane.stopped_at >= COOLS
+            if cooled and self.router.may_start_again(lane.name):
+                lane.start_again()
+        self.router.look()
+        switches = self.router.switches()
+        policy.switches += switches
+        policy.writes.switches += switches
+        policy.hope_until = max(policy.hope_until, self.router.hope_until())
 
     def take_back(self, now: float, *, all_of_them: bool) -> list[int]:
         """Return the ids of messages that wait for a gateway that takes none for a while; they leave no more."""
@@ -90,3 +113,32 @@ class Fleet:
             if all_of_them or lane.keeps_back(now)
             for id in dispatcher.by_gateway[lane.name].take_back()
         ]
+
+
+COOLS = 60.0
+"""Seconds after which a gateway of a route that was stopped is tried again, if others are at work."""
+
+
+def router_of(
+    run: Run, lanes: Sequence[Lane], policy: RunPolicy, options: SendOptions, clock: Callable[[], int]
+) -> Router | None:
+    """Return what chooses the gateways of the run's messages; None without a route."""
+    if not run.sending.get("routes"):
+        return None
+    return Router(
+        lanes,
+        own=run.gateway,
+        time=asyncio.get_running_loop().time,
+        clock=clock,
+        planned=meant_for(run),
+        left=policy.left_of_budget if options.max_cost else None,
+    )
+
+
+def meant_for(run: Run) -> dict[str, int]:
+    """Return how many messages of the run's plan are meant for each gateway of its routes."""
+    found: dict[str, int] = {}
+    for route in (run.summary.get("routes") or {}).values():
+        for name, one in route["gateways"].items():
+            found[name] = found.get(name, 0) + one["recipients"]
+    return found

@@ -27,6 +27,8 @@ class Lane:
     last_failure: Outcome | None = None
     stopped: Problem | None = None
     """Why it is given nothing more in this session, if the run has other gateways."""
+    stopped_at: float = 0.0
+    """When it was stopped (loop time)."""
 
     @property
     def at_once(self) -> int:
@@ -36,6 +38,11 @@ class Lane:
     def keeps_back(self, now: float) -> bool:
         """Whether its messages are to be given back because it takes none for a while."""
         return self.stopped is not None or self.breaker.open or self.pace.held(now) > HORIZON
+
+    def start_again(self) -> None:
+        """Give it a message again, to see if it is back."""
+        self.stopped = self.only_rate_since = None
+        self.breaker.start_again()
 
 
 def lanes_of(gateway: Gateway, options: SendOptions) -> list[Lane]:

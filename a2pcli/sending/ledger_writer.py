@@ -12,12 +12,14 @@ from typing import TypeVar
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import LedgerError, Problem
 from a2pcli.ledger import told_optouts
+from a2pcli.ledger.choosing import Chooser
 from a2pcli.ledger.falling import Due
 from a2pcli.ledger.falling_back import FallenBack, Revocations
 from a2pcli.ledger.faults import plainly
 from a2pcli.ledger.in_flight import GROUP, InFlightJournal
 from a2pcli.ledger.processes import steady
 from a2pcli.ledger.records import Exchange, Rooms, Run, Settled, Totals, Waiting
+from a2pcli.ledger.route_values import Switch
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import Message, State
 from a2pcli.sending import timing
@@ -45,11 +47,13 @@ class WriteBatch:
     """Addresses that opted out according to the gateway, each with the sender they opted out of."""
     refuse: set[str] = field(default_factory=set)
     """Countries the gateway's account may not send to."""
+    switches: list[Switch] = field(default_factory=list)
+    """Gateways of a route that lost their share, or have it back."""
 
     @property
     def is_urgent(self) -> bool:
         """Whether it contains something to be written without waiting for more."""
-        return bool(self.release or self.suppress or self.refuse)
+        return bool(self.release or self.suppress or self.refuse or self.switches)
 
     @property
     def is_empty(self) -> bool:
@@ -68,6 +72,7 @@ class WriteBatch:
             self.settled + later.settled,
             self.suppress + later.suppress,
             self.refuse | later.refuse,
+            self.switches + later.switches,
         )
 
 
@@ -95,13 +100,15 @@ class LedgerWriter:
         """Raise ``LedgerError`` if the run would not send what was planned."""
         await self._patiently(lambda: self._ledger.plans.verify(self._run))
 
-    async def start(self, options: SendOptions) -> Tally:
-        """Start or resume the run with its shared paces, quotas and budget; return its counts so far."""
+    async def start(self, options: SendOptions, chooser: Chooser | None = None) -> Tally:
+        """Start or resume the run with its shared paces, quotas, budget and what chooses gateways; return its counts so
+        far."""
 
         def work() -> Tally:
             attempts = self._ledger.attempts
             attempts.share_paces(self._run, options.shared)
             attempts.keep_budget(self._run, options.max_cost)
+            attempts.choose_by(self._run, chooser)
             attempts.start(self._run, self._clock())
             attempts.share_quotas(self._run, options.quotas, self._clock())
             self.has_hours = attempts.has_hours(self._run)
@@ -138,6 +145,9 @@ class LedgerWriter:
             if writes.release:
                 ledger.attempts.release(run, writes.release)
             self._suppress(writes.suppress, now)
+            if writes.switches:
+                ledger.attempts.note_switches(run, writes.switches)
+                writes.switches = []  # a batch may be written again
             exchange = ledger.attempts.exchange(
                 run, writes.settled, 0 if writes.refuse else want, now, known, rooms
             )

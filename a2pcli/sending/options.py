@@ -11,6 +11,7 @@ from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem
 from a2pcli.ledger.paces import SharedPace
 from a2pcli.ledger.quotas import SharedQuota
+from a2pcli.ledger.route_values import Switch
 
 __all__ = ["BreakerOptions", "Ended", "Progress", "Rate", "SendOptions", "SendResult"]
 
@@ -95,6 +96,10 @@ class Progress:
     spend: Mapping[str, int]
     errors_by_code: Mapping[str, int]
     waits_until: int | None = None
+    switches: Sequence[Switch] = ()
+    """Gateways of a route that lost their share, or have it back, in this session, oldest first."""
+    down: Sequence[str] = ()
+    """Those that are without their share now."""
 
     @property
     def total(self) -> int:

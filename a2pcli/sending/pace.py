@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from a2pcli.config.accounts import AccountPace
 from a2pcli.config.quotas import quota_of
-from a2pcli.ledger.alternatives import gateways_of
+from a2pcli.ledger.alternatives import names_by_channel
 from a2pcli.ledger.paces import SharedPace
 from a2pcli.ledger.quotas import SharedQuota
 from a2pcli.ledger.records import Claimed, Run
@@ -234,29 +234,39 @@ class SenderPaces:
                 pace.take(pace.weight(one.message.parts), now)
 
 
-def channels_of_account(account: AccountPace, gateways: Mapping[str, str]) -> frozenset[str] | None:
-    """Return the channels that an account sends, of a run with these gateways by channel; None for all of them."""
-    mine = frozenset(channel for channel, name in gateways.items() if name in account.blocks)
-    return None if len(mine) == len(gateways) else mine
+NamesByChannel: TypeAlias = Mapping[str, Sequence[str]]
+"""The gateways that messages of each of a run's channels may go by."""
 
 
-def account_quotas(accounts: Mapping[str, AccountPace], gateways: Mapping[str, str]) -> list[SharedQuota]:
-    """Return the quotas of gateway accounts, each counting what all gateways of the account send. ``gateways`` maps
-    the run's channels to gateways: a quota binds only the channels that its account sends."""
+def bound_by_account(
+    account: AccountPace, gateways: NamesByChannel
+) -> tuple[frozenset[str] | None, frozenset[str] | None]:
+    """Return what an account binds of a run: the channels that it may send, and the gateways of routes that are of this
+    account. None for all of them."""
+    blocks = set(account.blocks)
+    mine = frozenset(channel for channel, names in gateways.items() if blocks.intersection(names))
+    names = {name for channel in mine for name in gateways[channel]}
+    via = None if names <= blocks else frozenset(names & blocks)
+    return None if len(mine) == len(gateways) else mine, via
+
+
+def account_quotas(accounts: Mapping[str, AccountPace], gateways: NamesByChannel) -> list[SharedQuota]:
+    """Return the quotas of gateway accounts, each counting what all gateways of the account send. A quota binds only
+    the channels, and the gateways of a route, that its account sends."""
     found: dict[str, SharedQuota] = {}
     for gateway, account in accounts.items():
-        channels = channels_of_account(account, gateways)
+        channels, via = bound_by_account(account, gateways)
         for quota in account.quotas:
             of = f"gateway {gateway}"
-            one = SharedQuota(account.key, quota, of, gateways=account.blocks, channels=channels)
+            one = SharedQuota(account.key, quota, of, gateways=account.blocks, channels=channels, via=via)
             found.setdefault(one.key, one)
     return list(found.values())
 
 
 def shared_quotas(run: Run, accounts: Mapping[str, AccountPace]) -> list[SharedQuota]:
-    """Return the quotas of the accounts of the run's gateways (by gateway name), and of its senders."""
+    """Return the quotas of the accounts of the run's gateways (by gateway name) and of its senders."""
     return [
-        *account_quotas(accounts, gateways_of(run)),
+        *account_quotas(accounts, names_by_channel(run)),
         *sender_quotas(run.sending.get("sender_quotas") or {}),
     ]
 
@@ -277,15 +287,15 @@ def sender_quotas(quotas: Mapping[str, Mapping[str, Any]]) -> list[SharedQuota]:
     return found
 
 
-def shared_paces(run: Run, account: AccountPace, channels: frozenset[str] | None = None) -> list[SharedPace]:
+def shared_paces(run: Run, account: AccountPace) -> list[SharedPace]:
     """Return the paces that the run shares with every other process of its ledger.
 
-    ``account`` is the gateway's account, and ``channels`` those that it sends, if there are others. The campaign's
-    pace binds all its runs; a sender's pace is set by its
-    network.
+    ``account`` is the account of one of its gateways. The campaign's pace binds all its runs; a sender's pace is set by
+    its network.
     """
+    channels, via = bound_by_account(account, names_by_channel(run))
     found = [
-        SharedPace(f"{account.key} {rate.unit}", rate.per_second, rate.unit, channels=channels)
+        SharedPace(f"{account.key} {rate.unit}", rate.per_second, rate.unit, channels=channels, via=via)
         for rate in account.rates
     ]
     rate = run.sending.get("rate")

@@ -18,6 +18,7 @@ accepted in the end stay planned, and the run pauses.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from a2pcli.dataclass import dataclass
 from a2pcli.messages import STOPS_THE_RUN, Cause, Outcome, State, Verdict
@@ -82,3 +83,8 @@ def decide(outcome: Outcome, tries: int, policy: RetryPolicy, chance: Callable[[
     if cause is Cause.RATE:
         return Decision(State.PLANNED, outcome, due_in=pause_of(outcome), counted=False)
     return Decision(State.PLANNED, outcome, due_in=max(policy.backoff(tries, chance()), pause_of(outcome)))
+
+
+def not_taken(outcome: Outcome) -> Outcome:
+    """Return a rejection that says nothing about other gateways, as the answer of one that did not take the message."""
+    return replace(outcome, verdict=Verdict.NOT_SENT)

@@ -13,6 +13,7 @@ from a2pcli.ledger.exchanges import Fall
 from a2pcli.ledger.falling_back import FallenBack
 from a2pcli.ledger.holds import Hold
 from a2pcli.ledger.records import Claimed, Run, Settled
+from a2pcli.ledger.route_values import Switch
 from a2pcli.ledger.sender_names import sender_scope
 from a2pcli.messages import STOPS_THE_RUN, Cause, Outcome, State, Verdict
 from a2pcli.sending import endings
@@ -21,7 +22,8 @@ from a2pcli.sending.fallback_rule import FallbackRule
 from a2pcli.sending.lane import Lane
 from a2pcli.sending.ledger_writer import WriteBatch
 from a2pcli.sending.options import Ended, SendOptions
-from a2pcli.sending.retry import RetryPolicy, decide, pause_of
+from a2pcli.sending.retry import Decision, RetryPolicy, decide, not_taken, pause_of
+from a2pcli.sending.router import Router
 from a2pcli.sending.tally import Tally
 
 
@@ -61,7 +63,12 @@ class RunPolicy:
         self._time, self._clock, self._wake = time, clock, wake
         self._rule = rule if rule is not None and rule.is_on else None
         self._policy = RetryPolicy(options.backoff_base, options.backoff_max)
+        self._elsewhere = False  # whether another gateway may take the message whose answer is looked at
         self._tries: dict[int, int] = {}  # tries of messages whose last error was temporary
+        self.router: Router | None = None
+        """Of a run that goes by a route: what chooses the gateways of its messages."""
+        self.switches: list[Switch] = []
+        """Gateways of the route that lost their share or have it back, oldest first."""
         self.tally = Tally()
         self.writes = WriteBatch()
         self.round_since = 0.0
@@ -123,6 +130,8 @@ class RunPolicy:
     def departed(self, claimed: Claimed) -> None:
         """Count the message's cost against the budget."""
         self.tally.departed(claimed)
+        if self.router is not None:
+            self.router.left(claimed)
 
     def returned(
         self, batch: Sequence[Claimed], outcomes: Sequence[Outcome], epoch: int, lane: Lane | None = None
@@ -139,7 +148,11 @@ class RunPolicy:
         if not before:
             self.round_since = now
         for claimed, outcome in zip(batch, outcomes, strict=True):
-            lane.breaker.record(event_of(outcome, again=claimed.attempts > 1), epoch, now)
+            again = claimed.attempts > 1
+            if self.router is not None:
+                again = again and self.router.has_tried(claimed)
+                self._elsewhere = self.router.returned(claimed, outcome)
+            lane.breaker.record(event_of(outcome, again=again), epoch, now)
             if outcome.verdict is Verdict.ACCEPTED:
                 falls = self._falls(claimed, outcome, State.ACCEPTED) if self._rule else None
                 one = Settled(
@@ -174,7 +187,7 @@ class RunPolicy:
     def stop(self, lane: Lane, problem: Problem) -> None:
         """A gateway is given nothing more. The run goes on with its others; without any it ends ``paused``."""
         if lane.stopped is None:
-            lane.stopped = problem
+            lane.stopped, lane.stopped_at = problem, self._time()
             self._wake()
         if all(one.stopped is not None for one in self._lanes):
             self.end(Ended.PAUSED, problem if len(self._lanes) == 1 else self._all_stopped())
@@ -187,6 +200,11 @@ class RunPolicy:
         """Return why ``left`` messages are not sent though all others are; None if no gateway was stopped."""
         is_any = any(one.stopped is not None for one in self._lanes)
         return self._all_stopped(left) if is_any and left > 0 else None
+
+    def left_of_budget(self, currency: str) -> int:
+        """Return what the budget has left in a currency, messages in flight included (1e-9 units)."""
+        limit = self._options.max_cost.get(currency, 0)
+        return limit - self.tally.spent[currency] - self.tally.flying[currency]
 
     def end_by_budget(self, currency: str) -> None:
         """End the run because the budget in this currency has no room for more."""
@@ -232,6 +250,8 @@ class RunPolicy:
         self.last_failure = lane.last_failure = outcome
         if outcome.cause in STOPS_THE_RUN:
             self.stop(lane, endings.stopped_by(self._run, lane.name, outcome))
+        elif self._elsewhere and decision.state is State.REJECTED:
+            decision = Decision(State.PLANNED, not_taken(outcome), counted=False)
         elif decision.state is State.REJECTED:
             lane.only_rate_since = None
             self._learn(claimed, outcome)
@@ -244,6 +264,8 @@ class RunPolicy:
                 wait = max(wait, lane.pace.held(now))
             elif decision.counted:
                 self.tally.retrying += 1
+            if self._elsewhere:  # another gateway of the route may take it at once
+                wait = 0.0
             due_at = self._clock() + int(wait * 1000)
             if tries < self._options.max_attempts and wait <= self._options.longest_hold:
                 self.hope_until = max(self.hope_until, due_at)
@@ -271,6 +293,8 @@ class RunPolicy:
                 sender = sender_scope(None, claimed.gateway)
             self.writes.suppress.append((message.to, sender))
         elif outcome.cause is Cause.COUNTRY and message.country:
+            if self.router is not None and self.router.serves(message.country):
+                return  # other gateways of the route may send there
             if channels_of(self._run):  # says nothing about the other channels
                 self._refused_by.setdefault((message.channel, message.country), outcome)
             else:

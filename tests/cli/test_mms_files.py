@@ -107,39 +107,3 @@ def test_an_mms_that_is_the_second_choice_has_its_files_too(project: Project) ->
     assert by_channel["mms"]["media"] == ["https://a.example/a1.png"]
     assert by_channel["telegram"]["media"] == []
     assert by_channel["telegram"]["content"] == {"photo": "https://a.example/t.png"}
-
-
-RCS = """\
-name: cards
-objective: Show what is new
-purpose: transactional
-channel: rcs
-contacts: people.csv
-rcs:
-  carousel:
-    - {title: One, media: {url: "{there}/one.png"}}
-    - {title: Two, media: {url: "{there}/two.mov"}}
-"""
-
-
-def test_check_online_asks_for_every_card_of_a_carousel(project: Project) -> None:
-    class Files(BaseHTTPRequestHandler):
-        def do_HEAD(self) -> None:
-            self.send_response(200)
-            self.send_header("Content-Type", "image/png" if self.path == "/one.png" else "video/quicktime")
-            self.send_header("Content-Length", "1000")
-            self.end_headers()
-
-        def log_message(self, *args: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Files)
-    Thread(target=server.serve_forever, daemon=True).start()
-    project.write("c.yaml", RCS.replace("{there}", f"http://127.0.0.1:{server.server_port}"))
-    project.write("people.csv", "name,phone\nAnn,+447400123450\n")
-    try:
-        ran = project.run("check", "c.yaml", "--online")
-    finally:
-        server.shutdown()
-    assert "the server calls the file video/quicktime, which rcs does not show" in ran.err
-    assert "one.png" not in ran.err

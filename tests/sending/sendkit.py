@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from jumping import VirtualLoop as VirtualLoop
 
@@ -35,6 +36,8 @@ def plan_run(
     cost: int | None = 40_000_000,
     gateway: str = "test",
     chunk: int | None = None,
+    route: str | None = None,
+    summary: Mapping[str, object] = MappingProxyType({}),
     **more: object,
 ) -> Run:
     """A planned run of ``count`` messages, to +447700000001 and so on; ``chunk`` rows in each chunk of its plan."""
@@ -56,9 +59,10 @@ def plan_run(
             sender=[senders[row % len(senders)] for row in rows],
             cost=cost,
             currency="GBP" if cost is not None else None,
+            route=route,
         )
         ledger.plans.add_rows(run, PlannedRows(accepted=accepted))
-    return ledger.plans.finish(run, digest="0" * 64, rows_read=count, summary={})
+    return ledger.plans.finish(run, digest="0" * 64, rows_read=count, summary=dict(summary))
 
 
 Answer = Outcome | BaseException | None

@@ -141,6 +141,7 @@ def _check(
 def _show(found: Report) -> None:
     from a2pcli.cli.screens.run import report_screen
     from a2pcli.cli.terminal.output import show
+    from a2pcli.reporting.route_story import switches_of
     from a2pcli.reporting.totals import count_tests
 
     totals = found.totals()
@@ -155,6 +156,8 @@ def _show(found: Report) -> None:
         cause_of=found.cause_of(),
         arrivals=found.arrivals(),
         by_channel=found.by_channel(),
+        by_gateway=found.by_gateway(),
+        switches=switches_of(found.events()),
     )
     show(screen)
 
@@ -165,6 +168,7 @@ def _print(found: Report, rows: tuple[list[str] | None, list[str] | None] | None
     from a2pcli.reporting.channel_story import by_channel_document
     from a2pcli.reporting.held import held_document
     from a2pcli.reporting.likely_cost import planned_cost_document
+    from a2pcli.reporting.route_story import by_gateway_document
     from a2pcli.reporting.totals import report_document
 
     totals = found.totals()
@@ -174,6 +178,8 @@ def _print(found: Report, rows: tuple[list[str] | None, list[str] | None] | None
     document |= {"waiting": held_document(waiting), "arrived_earlier": ended.perhaps + ended.earlier}
     if found.run.sending.get("channels"):
         document |= by_channel_document(found.by_channel()) | planned_cost_document(found.run)
+    if counts := found.by_gateway():
+        document |= by_gateway_document(counts)
     if rows is None:
         print_json(document)
     else:

@@ -359,6 +359,15 @@ class ChannelAttempts(TypedDict):
     cost: CostByCurrency
 
 
+class GatewayAttempts(TypedDict):
+    """What one gateway of a route was given."""
+
+    gateway: str
+    attempts: Annotated[int, says("messages that it has, had, or refused for good")]
+    states: Counts
+    cost: CostByCurrency
+
+
 class Report(RunFacts, Totals):
     """``a2pcli report``. With ``--rows`` it has every row."""
 
@@ -374,6 +383,9 @@ class Report(RunFacts, Totals):
         Annotated[list[ChannelAttempts], says("runs of several channels: their attempts")]
     ]
     planned_cost: NotRequired[Annotated[PlannedCost, says("runs of several channels: what the plan said")]]
+    attempts_by_gateway: NotRequired[
+        Annotated[list[GatewayAttempts], says("runs that go by a route: by gateway")]
+    ]
     got_both: NotRequired[
         Annotated[int, says("people who got, or may have got, the message by two attempts")]
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -66,6 +66,8 @@ def _pieces(progress: Progress, zone: str | None, sends: bool) -> list[tuple[int
         pieces += [(5, f"{money(nano)} {currency}") for currency, nano in progress.spend.items()]
     else:
         pieces.append((1, "nothing is sent"))
+    if progress.down and progress.state not in WAITS:
+        pieces.append((3, f"without {' and '.join(progress.down)}"))
     if progress.rejected:
         pieces.append((3, f"{progress.rejected:,} rejected"))
     if progress.errors_by_code:
@@ -94,6 +96,7 @@ class SendProgress:
         self._bar: Bar | None = None
         self._last = time.monotonic()
         self._said = ""
+        self._switches = 0
 
     def __enter__(self) -> Callable[[Progress], None]:
         if not is_live_terminal():
@@ -121,12 +124,22 @@ class SendProgress:
 
     def _live(self, progress: Progress) -> None:
         assert self._bar is not None
+        for line in self._new_switches(progress):
+            self._console.print(printable(line), style="yellow", markup=False, highlight=False)
         text = progress_text(progress, self._console.width - self._beside - 8, self._zone, sends=self._sends)
         self._bar.update(
             self._task, completed=progress.done, total=progress.total, description=printable(text)
         )
 
+    def _new_switches(self, progress: Progress) -> Iterator[str]:
+        """Gateways of the route that lost their share or have it back since the last call."""
+        for one in progress.switches[self._switches :]:
+            yield f"{local(one.at, self._zone)}  {one.detail}"
+        self._switches = len(progress.switches)
+
     def _line(self, progress: Progress) -> None:
+        for line in self._new_switches(progress):
+            tell(with_time(f"{self._run.id}: {line.partition('  ')[2]}\n"))
         now = time.monotonic()
         if now - self._last < EVERY:
             return

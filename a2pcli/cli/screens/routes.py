@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from rich.table import Table
+
 from a2pcli.config.route_rules import CHEAPEST
+from a2pcli.ledger.records import GatewayCount
 from a2pcli.reporting.route_story import rule_words
-from a2pcli.reporting.values import money
+from a2pcli.reporting.values import local, money
 
 
 def gateway_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -69,3 +72,28 @@ def routes_document(routes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         }
         for channel, route in routes.items()
     }
+
+
+MOST_SWITCHES = 12
+_STATES = ("accepted", "rejected", "unknown")
+
+
+def gateway_table(counts: Sequence[GatewayCount], cost: str) -> Table:
+    """What each gateway of a route was given: how many, what became of them, and what they cost."""
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("gateway")
+    for name in ("messages", *_STATES, cost):
+        table.add_column(name, justify="right")
+    for one in counts:
+        states = (f"{one.states.get(name, 0):,}" for name in _STATES)
+        table.add_row(one.gateway, f"{one.attempts:,}", *states, _amounts(one.cost) or "0")
+    return table
+
+
+def switch_lines(switches: Sequence[tuple[int, str]], zone: str | None) -> Iterator[str]:
+    """When a gateway of the route lost its share or got it back (UTC milliseconds, and why); of many the last."""
+    earlier = len(switches) - MOST_SWITCHES
+    if earlier > 0:
+        yield f"{earlier:,} earlier changes of the route (--json has them)"
+    for at, what in switches[-MOST_SWITCHES:]:
+        yield f"{local(at, zone)}  {what}"

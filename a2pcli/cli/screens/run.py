@@ -13,15 +13,17 @@ from a2pcli.channels import channel_of
 from a2pcli.cli.screens.channels import channel_rows, channel_table, planned_row, way_of
 from a2pcli.cli.screens.delivery import delivery_tables
 from a2pcli.cli.screens.listing import RUN_STYLES, fits, sender_of
+from a2pcli.cli.screens.routes import gateway_table, switch_lines
 from a2pcli.cli.terminal.output import to_copy
 from a2pcli.dataclass import dataclass
-from a2pcli.ledger.records import Run, RunState, StateTotals, Totals, Waiting
+from a2pcli.ledger.records import GatewayCount, Run, RunState, StateTotals, Totals, Waiting
 from a2pcli.messages import State
 from a2pcli.moments import minute, zone_name, zone_of
 from a2pcli.reasons import SENTENCES, Reason
 from a2pcli.reporting.channel_story import Arrivals, ByChannel, arrival_sentences
 from a2pcli.reporting.deliveries import CauseOf, no_table
 from a2pcli.reporting.held import held_lines
+from a2pcli.reporting.route_story import via
 from a2pcli.reporting.totals import HANDED_OVER, rates
 from a2pcli.reporting.values import duration, instead_of_sending, local, money, send_command
 
@@ -191,6 +193,8 @@ def report_screen(
     cause_of: CauseOf = no_table,
     arrivals: Arrivals | None = None,
     by_channel: ByChannel | None = None,
+    by_gateway: Sequence[GatewayCount] = (),
+    switches: Sequence[tuple[int, str]] = (),
 ) -> RenderableType:
     """The whole report, top to bottom. ``live`` is who sends the run just now; ``cause_of`` knows receipts' codes."""
     states = StatesTable(totals, instead_of_sending(run))
@@ -207,6 +211,9 @@ def report_screen(
         pieces += [Text(), channel_table(by_channel, cost_word(run))]
     for sentence in arrival_sentences(arrivals) if arrivals is not None else ():
         pieces += [Text(), Text(sentence, style="yellow")]
+    if by_gateway:
+        pieces += [Text(), gateway_table(by_gateway, cost_word(run))]
+    pieces += [Text(line, style="yellow") for line in switch_lines(switches, zone_of(run.summary))]
     if len(totals.countries) > 1 or (totals.countries and totals.count(*HANDED_OVER)):
         pieces += [Text(), Breakdown("country", totals.countries, counted_states(totals), cost_word(run))]
     if totals.variants:
@@ -242,7 +249,7 @@ def _about(run: Run, live: str | None, *, begun: bool) -> Table:
     if instead := instead_of_sending(run):
         way = "gateway"
     if not run.sending.get("channels"):
-        grid.add_row(way, Text(f"{way_of(run.gateway, run.channel)}{sender}"))
+        grid.add_row(way, Text(f"{way_of(via(run, run.channel), run.channel)}{sender}"))
     for row in (*channel_rows(run), *planned_row(run.summary)):
         grid.add_row(*row)
     if instead:

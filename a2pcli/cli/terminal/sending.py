@@ -28,6 +28,7 @@ from a2pcli.actions.send_watcher import (
 )
 from a2pcli.cli.screens.plan import Bubble, facts_of, leaving_of, plan_screen
 from a2pcli.cli.screens.progress import SendProgress
+from a2pcli.cli.screens.routes import gateway_table, switch_lines
 from a2pcli.cli.screens.run import StatesTable, next_steps, sums
 from a2pcli.cli.terminal import output
 from a2pcli.cli.terminal.output import (
@@ -43,12 +44,13 @@ from a2pcli.cli.terminal.output import (
 from a2pcli.cli.terminal.problems import show_problems
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, Problem, UsageError
-from a2pcli.ledger.records import Run, RunState, Totals, Waiting, now_ms
+from a2pcli.ledger.records import GatewayCount, Run, RunState, Totals, Waiting, now_ms
 from a2pcli.message_content import head_lines
 from a2pcli.messages import State
 from a2pcli.moments import moment_text, zone_of
 from a2pcli.reporting.channel_story import gateway_names
 from a2pcli.reporting.held import held_document, held_lines
+from a2pcli.reporting.route_story import by_gateway_document
 from a2pcli.reporting.totals import HANDED_OVER, run_document, totals_document
 from a2pcli.reporting.values import (
     duration,
@@ -84,7 +86,11 @@ def result_document(
 
 
 def result_screen(
-    run: Run, totals: Totals, result: SendResult, waiting: Sequence[Waiting] = ()
+    run: Run,
+    totals: Totals,
+    result: SendResult,
+    waiting: Sequence[Waiting] = (),
+    by_gateway: Sequence[GatewayCount] = (),
 ) -> RenderableType:
     """What is shown when ``send`` ended: the result and what to do next."""
     style, word = ENDINGS[result.ended]
@@ -110,6 +116,10 @@ def result_screen(
     costs = sums(run, totals)
     if costs.row_count:
         pieces += [Text(), costs]
+    if by_gateway:
+        pieces += [Text(), gateway_table(by_gateway, "cost")]
+    switches = [(one.at, one.detail) for one in result.progress.switches]
+    pieces += [Text(line, style="yellow") for line in switch_lines(switches, zone_of(run.summary))]
     return Group(*pieces, *next_steps(run, totals))
 
 
@@ -220,9 +230,11 @@ class TerminalWatcher(SendWatcher):
         with result_of_what_is_done(f"a2pcli report {sent.run.id}"):
             if self._as_json:
                 document = result_document(sent.run, sent.totals, sent.result, sent.waiting)
+                if sent.by_gateway:
+                    document |= by_gateway_document(sent.by_gateway)
                 print_json({**document, "edited_since_plan": [one.document() for one in sent.changes]})
             else:
-                show(result_screen(sent.run, sent.totals, sent.result, sent.waiting))
+                show(result_screen(sent.run, sent.totals, sent.result, sent.waiting, sent.by_gateway))
 
 
 def _in_short(sent: Sent) -> str:
@@ -281,6 +293,7 @@ class ProgressEvents:
     clock: Callable[[], float]
     _last: float = -EVERY
     _seen: dict[str, int] = field(default_factory=dict)
+    _switches: int = 0
 
     def start(self, totals: Totals) -> None:
         """Tell that the run starts or goes on, and what has become of its messages so far."""
@@ -289,8 +302,8 @@ class ProgressEvents:
         }
         left = totals.count(State.PLANNED)
         output.emit("started", run=self.run.id, gateway=self.run.gateway, left=left, **self._seen)
-        via = gateway_names(self.run)
-        log_line(f"run {self.run.id} of {self.run.campaign} starts: {left:,} to send via {via}")
+        how = gateway_names(self.run)
+        log_line(f"run {self.run.id} of {self.run.campaign} starts: {left:,} to send via {how}")
 
     def __call__(self, progress: Progress) -> None:
         """Show the progress if a second has passed since the last time."""
@@ -298,7 +311,11 @@ class ProgressEvents:
             self.tell(progress)
 
     def tell(self, progress: Progress) -> None:
-        """Write a ``progress`` event if anything changed."""
+        """Write a ``progress`` event if anything changed, and a ``route`` event for each gateway of a route that lost
+        its share or has it back."""
+        for one in progress.switches[self._switches :]:
+            output.emit("route", run=self.run.id, gateway=one.gateway, what=one.detail)
+        self._switches = len(progress.switches)
         self._last = self.clock()
         now = {name: getattr(progress, name) for name in COUNTED}
         more = {name: now[name] - self._seen.get(name, 0) for name in COUNTED}
@@ -332,8 +349,8 @@ def _question(run: Run, count: int) -> str:
     stuck = f" ({count - going:,} more cannot be sent)" if count > going else ""
     as_planned = " as planned" if resumed else ""
     if instead := instead_of_sending(run):
-        return f"Pass {messages}{stuck}{as_planned} to {run.gateway} ({instead}, not sent)?"
-    return f"Send {messages}{stuck}{as_planned} via {run.gateway}{_price(run)}{_days(run)}?"
+        return f"Pass {messages}{stuck}{as_planned} to {gateway_names(run)} ({instead}, not sent)?"
+    return f"Send {messages}{stuck}{as_planned} via {gateway_names(run)}{_price(run)}{_days(run)}?"
 
 
 def _days(run: Run) -> str:
