@@ -6,6 +6,7 @@ import importlib.metadata
 import sys
 from pathlib import Path
 
+import pexpect
 import pytest
 from clikit import CAMPAIGN, Project
 from test_terminal import terminal
@@ -69,7 +70,7 @@ def test_the_question_says_it(project: Project) -> None:
     with terminal(project.starter(), "send", "sale.yaml") as process:
         process.expect_exact("to outbox (written to a file, not sent)? [y/N]")
         process.sendline("n")
-        process.wait()
+        process.expect(pexpect.EOF)
 
 
 @pytest.fixture

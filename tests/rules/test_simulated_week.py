@@ -25,7 +25,7 @@ from week_oracle import Oracle
 from week_rules import Campaign
 from week_world import World, world
 
-from a2pcli.ledger import caps, one_claim, plan_cursor, refusals
+from a2pcli.ledger import asking_again, caps, one_claim, plan_cursor, refusals
 from a2pcli.ledger.store import Ledger
 from a2pcli.planning import clocks as planned_clocks
 from a2pcli.rules.clock import Clock
@@ -118,7 +118,8 @@ def an_hour_off(lived: World, _patch: pytest.MonkeyPatch) -> None:
 
 
 def an_ignored_opt_out(_lived: World, patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(one_claim, "binds", lambda _purpose: False)
+    for module in (one_claim, asking_again):
+        patch.setattr(module, "binds", lambda _purpose: False)
 
 
 def consent_never_asked_again(_lived: World, patch: pytest.MonkeyPatch) -> None:

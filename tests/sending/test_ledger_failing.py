@@ -24,12 +24,12 @@ class Failing:
         self.calls, real = 0, Attempts.exchange
 
         def exchange(
-            attempts: Attempts, run: object, settled: list[Settled], want: int, now: int, known: object
+            attempts: Attempts, run: object, settled: list[Settled], want: int, now: int, *more: object
         ) -> object:
             self.calls += 1
             if first <= self.calls <= last:
                 raise LedgerError("the disk is full")
-            return real(attempts, run, settled, want, now, known)  # type: ignore[arg-type]
+            return real(attempts, run, settled, want, now, *more)  # type: ignore[arg-type]
 
         monkeypatch.setattr(Attempts, "exchange", exchange)
 
