@@ -70,7 +70,11 @@ def parse(text: str, locale: str) -> tuple[date, time | None]:
     day = _numeric(typed, locale, text) or _worded(typed, locale)
     if day is None:
         spreadsheet = re.fullmatch(r"\d{5}(?:\.\d+)?", typed)
-        hint = ": a spreadsheet wrote the number of the day" if spreadsheet else ""
+        hint = (
+            ": a spreadsheet wrote the number of the day (give its column a date format, and export it again)"
+            if spreadsheet
+            else ""
+        )
         raise Unsuitable(f"{shown(text)} is not a date{hint}")
     return day, clock
 

@@ -210,12 +210,12 @@ def stopped(run: Run, problems: Mapping[str, Problem], left: int | None = None) 
 
 def gateway_down(run: Run, gateway: str, last: Outcome | None, left: int | None) -> Problem:
     """The breaker gave up with ``left`` messages remaining."""
-    text = f"gateway {gateway} does not answer"
+    text = f"gateway {gateway} is not available"
     if last is not None and last.verdict is Verdict.UNKNOWN:
         text = f"gateway {gateway} gives no usable answers"
     elif last is not None and last.cause is not Cause.UNREACHABLE:
         text = f"gateway {gateway} does not accept messages now"
-    hint = f"{go_on(run)}; `a2pcli gateways test {gateway}` shows whether it works again"
+    hint = f"{go_on(run)}; to test it first: a2pcli gateways test {gateway}"
     text = _with_answer(text, last)
     if left is not None:
         text = f"{text}; {_many(left, 'is', 'are')} left"

@@ -190,7 +190,7 @@ def test_5_nobody_answers_so_everything_stays_planned_until_somebody_does(projec
         assert paused.status == 5
         assert paused.json["state"] == paused.json["ended"] == "paused"
         assert paused.json["states"] == {"planned": 60}
-        assert "does not answer" in paused.json["reason"]
+        assert "is not available" in paused.json["reason"]
         provider.start()
         later = project.run("send", "sale.yaml", "--yes", "--json")
     assert later.status == 0

@@ -87,7 +87,7 @@ def refusing(_receipt: Receipt, _n: int) -> Reply:
     [
         (down, "gateway text does not accept messages now"),
         (refusing, "gateway text refuses the account"),
-        (None, "gateway text does not answer"),
+        (None, "gateway text is not available"),
     ],
     ids=["503", "401", "refused connections"],
 )

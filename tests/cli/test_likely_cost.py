@@ -10,6 +10,8 @@ import pytest
 from clikit import Project
 from test_fallback_command import change, shop_of
 
+from a2pcli.cli.screens.channels import cost_rows
+
 
 def plan(shop: Project) -> dict[str, Any]:
     found: dict[str, Any] = shop.run("plan", "order.yaml", "--occurrence", "next", "--json").json
@@ -112,3 +114,13 @@ def test_what_is_no_share_is_told_at_its_place(tmp_path: Path, share: str) -> No
     assert done.status == 3
     assert "order.yaml:8:" in done.err
     assert "share" in done.err
+
+
+def test_fallbacks_without_a_price_stand_with_the_most_that_they_are_missing_from() -> None:
+    channels = [{"channel": "email", "fallbacks": 4}]
+    summary = {"channels": channels, "most": {"GBP": 10**9}, "unpriced_fallbacks": 4, "likely": None}
+    rows = list(cost_rows({**summary, "likely_from": []}))
+    assert rows[0] == ("at most", "1.00 GBP, if everybody falls back")
+    assert rows[1] == ("", "and 4 fallbacks at an unknown price")
+    (only,) = cost_rows({**summary, "most": {}})
+    assert only == ("at most", "4 fallbacks at an unknown price")

@@ -158,7 +158,11 @@ def test_dates_are_written_in_any_pattern(pattern: str, shown: str) -> None:
     ("cell", "pattern", "why"),
     [
         ("03/04/2026", "d MMMM", "may be day/month or month/day: say locale: en_GB or en_US"),
-        ("46115", "d MMMM", "'46115' is not a date: a spreadsheet wrote the number of the day"),
+        (
+            "46115",
+            "d MMMM",
+            "'46115' is not a date: a spreadsheet wrote the number of the day (give its column a",
+        ),
         ("2026-02-30", "d MMMM", "'2026-02-30' is not a date"),
         ("soon", "d MMMM", "'soon' is not a date"),
         ("2026-04-03 25:00", "d MMMM", "'2026-04-03 25:00' is not a time"),

@@ -155,7 +155,7 @@ def _screen(one: PreviewedRow, own_sender: str | None) -> Any:
     sent = row["reason"] is None
     number = row["number"] or row["cell"] or "no number"
     country = f"  {row['country']}" if row["country"] else ""
-    facts = facts_of(row) if row["ucs2"] is not None else "not rendered"
+    facts = facts_of(row) if row["ucs2"] is not None else "not sent"
     sender = row["sender"] or own_sender
     arm = f"  {row['variant']}" if row["variant"] else ""
     title = f"{number}{country}  line {row['line']:,}{arm}" + (f"  from {sender}" if sender and sent else "")

@@ -66,9 +66,11 @@ def cost_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     most = money_of(summary["most"])
     if most:
         yield "at most", f"{most}, if everybody falls back"
-        yield from likely_rows(summary)
     if unpriced := summary.get("unpriced_fallbacks"):
-        yield "", f"and {unpriced:,} fallback{'s' if unpriced > 1 else ''} at an unknown price"
+        dear = f"{unpriced:,} fallback{'s' if unpriced > 1 else ''} at an unknown price"
+        yield ("", f"and {dear}") if most else ("at most", dear)
+    if most:
+        yield from likely_rows(summary)
 
 
 def planned_row(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -87,7 +87,9 @@ class HttpGateway:
         request = self.provider.check_request()
         if request is None:
             return Health(
-                True, "the settings are complete; this provider has no harmless request to prove more"
+                True,
+                "the settings are complete; this provider has no harmless request to prove more"
+                " (--to NUMBER sends one test message)",
             )
         try:
             response = await self._opened().send(request)
