@@ -27,7 +27,8 @@ _a = attempts.c
 @dataclass(frozen=True, slots=True)
 class ChannelCount:
     """The attempts on one channel that were each message's ``attempt``-th, from 1. ``followed`` ones were followed
-    by the next channel. ``cost`` covers accepted ones, in 1e-9 currency units by currency."""
+    by the next channel. ``cost`` covers accepted ones, in 1e-9 currency units by currency; ``unpriced`` accepted
+    ones are not in it."""
 
     channel: str
     attempt: int
@@ -35,6 +36,7 @@ class ChannelCount:
     delivered: int
     followed: int
     cost: Mapping[str, int]
+    unpriced: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,7 @@ class _Sums:
     delivered: int = 0
     followed: int = 0
     cost: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    unpriced: int = 0
 
 
 def count(connection: Connection, run: Run) -> ByChannel:
@@ -63,19 +66,30 @@ def count(connection: Connection, run: Run) -> ByChannel:
         return ByChannel(tuple(ChannelCount(**one) for one in pruned["channels"]), arrivals(connection, run))
     number = _a.id % ROWS_PER_RUN // (1 << ATTEMPT_BIT) + 1
     keys = (_a.channel, number, _a.state, _a.delivery, _a.currency, _a.followed_at.is_not(None))
-    query = select(*keys, func.count(), func.sum(_a.cost)).where(of_run(run)).group_by(*keys)
+    query = (
+        select(*keys, func.count(), func.count(_a.cost), func.sum(_a.cost)).where(of_run(run)).group_by(*keys)
+    )
     found: dict[tuple[str, int], _Sums] = defaultdict(_Sums)
-    for channel, attempt, state, delivery, currency, is_over, many, cost in connection.execute(query):
+    for channel, attempt, state, delivery, currency, is_over, many, priced, cost in connection.execute(query):
         sums = found[channel or run.channel, int(attempt)]
         sums.states[state] += many
         sums.delivered += many if delivery in _ARRIVED else 0
         sums.followed += many if is_over else 0
         if state == State.ACCEPTED and currency is not None and cost:
             sums.cost[currency] += int(cost)
+        sums.unpriced += many - priced if state == State.ACCEPTED else 0
     places = {channel: place for place, channel in enumerate(order)}
     keys_found = sorted(found, key=lambda key: (places.get(key[0], len(order)), key[1]))
     counts = (
-        ChannelCount(channel, attempt, dict(sums.states), sums.delivered, sums.followed, dict(sums.cost))
+        ChannelCount(
+            channel,
+            attempt,
+            dict(sums.states),
+            sums.delivered,
+            sums.followed,
+            dict(sums.cost),
+            sums.unpriced,
+        )
         for (channel, attempt), sums in ((key, found[key]) for key in keys_found)
     )
     return ByChannel(tuple(counts), arrivals(connection, run))

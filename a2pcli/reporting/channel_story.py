@@ -98,6 +98,7 @@ def by_channel_document(found: ByChannel) -> dict[str, Any]:
                 "delivered": one.delivered,
                 "followed": one.followed,
                 "cost": {currency: money(nano) for currency, nano in one.cost.items()},
+                "unpriced": one.unpriced,
             }
             for one in found.counts
         ],

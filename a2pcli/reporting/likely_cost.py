@@ -53,6 +53,12 @@ def money_of(costs: Mapping[str, int]) -> str:
     return " + ".join(f"{money(nano)} {currency}" for currency, nano in costs.items())
 
 
+def money_with_unpriced(costs: Mapping[str, int], unpriced: int) -> str:
+    """``1.20 GBP + 3 unpriced``; ``0`` only where everything has a price."""
+    pieces = [piece for piece in (money_of(costs), f"{unpriced:,} unpriced" if unpriced else "") if piece]
+    return " + ".join(pieces) or "0"
+
+
 def planned_cost_document(run: Run) -> dict[str, Any]:
     """Return what the run's plan said it costs, JSON-ready; ``likely`` is None if it was not known."""
     summary = run.summary

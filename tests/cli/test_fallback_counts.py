@@ -117,3 +117,19 @@ def test_ledger_check_finds_what_waits_to_be_followed_and_is_no_attempt(waiting:
     assert checked.status != 0
     said = " ".join((checked.out + checked.err).split())
     assert "1 attempt is to be followed by another channel, which no gateway has answered" in said
+
+
+def test_messages_without_a_known_price_are_not_said_to_cost_nothing(tmp_path: Path) -> None:
+    """The mail has no price, the text has one."""
+    shop = shop_of(tmp_path)
+    rates = (shop.folder / "rates.csv").read_text().splitlines()
+    shop.write("rates.csv", "\n".join(one for one in rates if "email" not in one) + "\n")
+    change(shop, "[rejected, undelivered]", "[undelivered]")
+    with_price = (shop.folder / "a2pcli.yaml").read_text()
+    shop.write("a2pcli.yaml", with_price.replace("permanent: 100%", "temporary: 0%"))
+    shop.run("send", "order.yaml", "--yes")
+    (emails,) = shop.run("report", "--json").json["attempts_by_channel"]
+    assert (emails["cost"], emails["unpriced"]) == ({}, 3)
+    text = " ".join(shop.run("report").out.split())
+    assert "cost planned 3 unpriced, at most 0.12 GBP + 3 unpriced" in text
+    assert "email 1 3 0 0 0 0 0 3 unpriced" in text

@@ -357,6 +357,7 @@ class ChannelAttempts(TypedDict):
     delivered: Annotated[int, says("by their receipts")]
     followed: Annotated[int, says("that went on by the next channel")]
     cost: CostByCurrency
+    unpriced: Annotated[int, says("accepted ones without a known price, which are not in `cost`")]
 
 
 class GatewayAttempts(TypedDict):

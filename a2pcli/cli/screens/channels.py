@@ -9,7 +9,7 @@ from rich.table import Table
 
 from a2pcli.ledger.records import Run
 from a2pcli.reporting.channel_story import ByChannel
-from a2pcli.reporting.likely_cost import likely_rows, money_of
+from a2pcli.reporting.likely_cost import likely_rows, money_of, money_with_unpriced
 from a2pcli.reporting.route_story import via
 from a2pcli.reporting.values import instead_by_channel
 
@@ -78,10 +78,10 @@ def planned_row(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if any(one["fallbacks"] for one in summary.get("channels", ())):
         likely = summary.get("likely")
         middle = f", likely {money_of(likely)}" if likely else ""
-        yield (
-            "cost planned",
-            f"{money_of(summary['cost']) or '0'}{middle}, at most {money_of(summary['most']) or '0'}",
-        )
+        unpriced = summary.get("unpriced", 0)
+        cost = money_with_unpriced(summary["cost"], unpriced)
+        most = money_with_unpriced(summary["most"], unpriced + summary.get("unpriced_fallbacks", 0))
+        yield "cost planned", f"{cost}{middle}, at most {most}"
 
 
 def channel_table(found: ByChannel, cost: str) -> Table:
@@ -100,7 +100,7 @@ def channel_table(found: ByChannel, cost: str) -> Table:
             one.channel,
             str(one.attempt),
             *(f"{count:,}" for count in (*states, one.followed)),
-            money_of(one.cost) or "0",
+            money_with_unpriced(one.cost, one.unpriced),
         )
     return table
 
