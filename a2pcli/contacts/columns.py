@@ -273,7 +273,8 @@ def _no_address(columns: Columns, wanted: Sequence[str], path: str, line: int) -
         if len(wanted) > 1:
             what, names = "phone numbers, email addresses or chat ids", "phone, mobile, email"
         message = f"no column with {what}: none is called {names}, …"
-        hint = f"name it: `columns: {{{wanted[0]}: …}}` in a campaign, --column in a check; {_listing(columns.header)}"
+        where = f"`columns: {{{wanted[0]}: …}}` in a campaign, --column on the command line"
+        hint = f"name it: {where}; {_listing(columns.header)}"
     return Problem(message, path=path, line=line, hint=hint, code="no-address-column")
 
 

@@ -186,6 +186,7 @@ def test_one_message_can_be_decided_alone(cli: Cli, ledger: Ledger, sent: Run) -
     assert said.status == 4
     assert ledger.messages.history(number(6), run=sent)[0].row["state"] == State.ACCEPTED
     assert ledger.messages.history(number(7), run=sent)[0].row["state"] == State.UNKNOWN
+    assert "check the others at the provider, then decide:" in said.out, "no gateway was asked"
     missing = cli("reconcile", sent.id, "--as", "sent", "--number", number(1), "--yes")
     assert missing.status == 2
     assert "has no unknown message to" in missing.err

@@ -100,7 +100,8 @@ def test_two_columns_with_the_numbers_name_are_an_error(tmp_path):
 
 def test_a_file_without_such_a_column_says_how_to_name_it(tmp_path):
     with pytest.raises(
-        InvalidInput, match=r"--column in a check; the columns are id, Name, phone type, mobile consent"
+        InvalidInput,
+        match=r"--column on the command line; the columns are id, Name, phone type, mobile consent",
     ):
         address_column(table(tmp_path, "id,Name,phone type,mobile consent"))
 

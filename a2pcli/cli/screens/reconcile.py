@@ -58,7 +58,7 @@ def settled_screen(done: ReconciledRun) -> RenderableType:
             table.add_row(Text(f"{count:,}", style=f"bold {style}"), words)
     pieces: list[RenderableType] = [*lines, table, *_deliveries(result)]
     if left:
-        pieces += [Text(), _those_left(done), Text(), *_what_to_do(run, result, left)]
+        pieces += [Text(), _those_left(done), Text(), *_what_to_do(done)]
     if result.not_sent or done.never_left:
         pieces += [Text(), _to_send_them(run)]
     return Group(*pieces)
@@ -138,14 +138,19 @@ def _those_left(done: ReconciledRun) -> RenderableType:
     return table
 
 
-def _what_to_do(run: Run, result: Reconciled, left: int) -> list[RenderableType]:
-    if left == result.too_early:
+def _what_to_do(done: ReconciledRun) -> list[RenderableType]:
+    run, result = done.run, done.result
+    if done.left == result.too_early:
         return []
-    why = (
-        f"gateway {run.gateway} cannot look messages up; check them at the provider, then decide:"
-        if not result.can_tell
-        else "for those that the gateway does not know, decide:"
-    )
+    if done.by is not None:
+        why = "check the others at the provider, then decide:"
+    elif result.can_tell:
+        why = "for those that the gateway does not know, decide:"
+    else:
+        cannot = f"gateway {run.gateway} cannot look messages up"
+        if len(run.sending.get("channels") or ()) > 1:
+            cannot = "their gateway cannot look messages up"
+        why = f"{cannot}; check them at the provider, then decide:"
     return [
         Text(why),
         Text(f"  a2pcli reconcile {run.id} --as sent      they received it", style="dim"),
