@@ -111,26 +111,30 @@ def fill(claim: Claim, chooser: Chooser | None, rooms: dict[str, int], *, odd: b
     if chooser is None:
         return due
     most = claim.want  # what paces and quotas that bind all of them allow
+    looks_at = 1
     while True:
         given, wanted = len(claim.claimed), claim.room
         claim.fill(odd=odd)
         is_dry = claim.room > 0
-        held = _choose(claim, chooser, rooms, claim.claimed[given:])
+        held = _choose(claim, chooser, rooms, claim.claimed[given:], most - given)
         claim.claimed = [one for one in claim.claimed if one.message.id not in held]
         due |= held
         more = chooser.more(rooms) if held and isinstance(chooser, LooksOn) else 0
-        if is_dry or not wanted or more <= 0 or len(due) >= MOST_HELD:
+        if len(claim.claimed) == given and held:  # nobody could go: others may be for gateways that take them
+            looks_at = min(2 * looks_at, MOST_HELD)
+            more = max(more, looks_at)
+        if is_dry or not wanted or more <= 0 or len(due) >= MOST_HELD or len(claim.claimed) >= most:
             break
-        claim.want = min(len(claim.claimed) + more, most)
+        claim.want = len(claim.claimed) + more
     if not is_dry:  # there may be more of those that were not looked at
         claim.want = min(claim.want, len(claim.claimed))
     return due
 
 
 def _choose(
-    claim: Claim, chooser: Chooser, rooms: dict[str, int], claimed: Sequence[Claimed]
+    claim: Claim, chooser: Chooser, rooms: dict[str, int], claimed: Sequence[Claimed], most: int
 ) -> dict[int, int]:
-    """Give these messages of a claim their gateways; returns those that may not go now."""
+    """Give ``most`` of these messages of a claim their gateways; returns those that may not go now."""
     connection, run = claim.connection, claim.run
     if not claimed:
         return {}
@@ -140,8 +144,9 @@ def _choose(
     why: dict[tuple[str, str], list[int]] = {}
     for one, choice in zip(claimed, chooser(claimed, rooms), strict=True):
         message = one.message
-        if choice.gateway is None:
-            due[message.id] = claim.now + max(1, int(choice.again_in * 1000))
+        if choice.gateway is None or len(going) >= most:
+            again_in = choice.again_in if choice.gateway is None else 0.0
+            due[message.id] = claim.now + max(1, int(again_in * 1000))
             continue
         if choice.why is not None:
             why.setdefault((choice.gateway, choice.why), []).append(message.id)

@@ -226,7 +226,7 @@ def exchange(
     if by_gateway is not None and by_gateway.is_partial:
         found = Exchange(claim.claimed, skipped, progress.left, None, by_gateway=by_gateway)
         return _paced(found, slots), progress
-    if not_now:
+    if not_now and (claim.claimed or not claim.room):  # else it is told below when the first may go
         pause = 0.0 if claim.claimed else max(0.001, (min(not_now.values()) - now) / 1000)
         more = bool(claim.claimed)
         return _paced(

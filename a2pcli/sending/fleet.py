@@ -94,13 +94,18 @@ class Fleet:
             return
         for lane in self.lanes:
             cooled = lane.stopped is not None and now - lane.stopped_at >= COOLS
-            if cooled and self.router.may_start_again(lane.name):
+            # Others must have sent something meanwhile: else the run would not end while all that is left is for it.
+            if cooled and self._has_sent(lane) and self.router.may_start_again(lane.name):
                 lane.start_again()
         self.router.look()
         switches = self.router.switches()
         policy.switches += switches
         policy.writes.switches += switches
         policy.hope_until = max(policy.hope_until, self.router.hope_until())
+
+    def _has_sent(self, stopped: Lane) -> bool:
+        """Whether another gateway had an answer since this one was stopped."""
+        return any(one.answered_at > stopped.stopped_at for one in self.lanes if one is not stopped)
 
     def take_back(self, now: float, *, all_of_them: bool) -> list[int]:
         """Return the ids of messages that wait for a gateway that takes none for a while; they leave no more."""

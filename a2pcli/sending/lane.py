@@ -29,6 +29,8 @@ class Lane:
     """Why it is given nothing more in this session, if the run has other gateways."""
     stopped_at: float = 0.0
     """When it was stopped (loop time)."""
+    answered_at: float = float("-inf")
+    """When it took a message last (loop time)."""
 
     @property
     def at_once(self) -> int:

@@ -159,7 +159,7 @@ class RunPolicy:
                     claimed.message.id, outcome, State.ACCEPTED, attempts=claimed.attempts, falls=falls
                 )
                 lane.pace.answered()
-                lane.only_rate_since = None
+                lane.only_rate_since, lane.answered_at = None, now
                 if self._tries:
                     self._tries.pop(claimed.message.id, None)
             else:

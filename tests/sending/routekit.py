@@ -63,6 +63,7 @@ class Provider:
     def __init__(self, name: str, way: Callable[[float], Way] = lambda _now: WELL, batch: int = 1) -> None:
         self.name, self.way, self.batch = name, way, batch
         self.took: list[tuple[float, str]] = []
+        self.statuses: dict[str, str] = {}
         self.port = 0
         self._server: asyncio.Server | None = None
         self._begins: asyncio.Task[None] | None = None
@@ -123,6 +124,7 @@ class Provider:
     def gateway(self) -> Gateway:
         fields = {"to": "{{ to }}", "text": "{{ body }}", "reference": "{{ reference }}"}
         block: dict[str, Any] = {"type": "http", "url": f"http://127.0.0.1:{self.port}/", "timeout": "5"}
+        block |= {"statuses": self.statuses} if self.statuses else {}
         if self.batch > 1:
             batches = {"json": {"messages": {"each": fields}}, "response": {"items": "messages", "id": "id"}}
             return create(self.name, block | batches | {"batch": self.batch})

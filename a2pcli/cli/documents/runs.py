@@ -291,6 +291,9 @@ class Sent(RunFacts, Totals):
     seconds: float
     waiting: Waiting
     edited_since_plan: list[Edited]
+    attempts_by_gateway: NotRequired[
+        Annotated[list[GatewayAttempts], says("runs that go by a route: by gateway")]
+    ]
 
 
 class NothingToSend(TypedDict):
