@@ -71,6 +71,10 @@ def test_preview_plan_and_explain_show_pictures_and_buttons(project: Project) ->
     assert "[ Help ] https://help.example/  [ News ] https://news.example/" in ran.out
     plan = project.run("plan", "c.yaml", "--json").json
     assert plan["samples"][0]["content"]["photo"] == "https://maps.example/a1.png"
+    buttons = "[ Help ] https://help.example/ [ News ] https://news.example/"
+    test = ("send", "c.yaml", "--test-to", "telegram:700100200", "--yes")
+    for words in (("plan", "c.yaml"), ("explain", "telegram:700100200"), test):
+        assert buttons in " ".join(project.run(*words).out.split()), words
     explained = project.run("explain", "telegram:700100200", "--json").json
     assert explained["messages"][0]["content"]["photo"] == "https://maps.example/a1.png"
 

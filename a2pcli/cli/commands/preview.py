@@ -148,8 +148,8 @@ def _screen(one: PreviewedRow, own_sender: str | None) -> Any:
     from rich.console import Group
     from rich.text import Text
 
-    from a2pcli.cli.screens.plan import Bubble, facts_of
-    from a2pcli.message_content import content_of, head_lines, tail_lines
+    from a2pcli.cli.screens.bubble import Bubble, facts_of, lines_below
+    from a2pcli.message_content import content_of, head_lines
 
     row = one.row
     sent = row["reason"] is None
@@ -161,7 +161,7 @@ def _screen(one: PreviewedRow, own_sender: str | None) -> Any:
     title = f"{number}{country}  line {row['line']:,}{arm}" + (f"  from {sender}" if sender and sent else "")
     content = content_of(row["content"])
     pieces: list[Any] = [Bubble(one.body or "", title, facts, sent=sent, head=head_lines(content))]
-    pieces += [Text(f"  {line}", style="dim") for line in tail_lines(content)]
+    pieces += lines_below(content)
     if not sent:
         pieces.append(Text(f"  not sent: {_why(row)}", style="yellow"))
     if row["repairs"]:

@@ -128,7 +128,7 @@ def send(
 def _send_test(campaign: Path, number: str, ledger: str | None, *, yes: bool, as_json: bool) -> None:
     from a2pcli.actions.campaign_test import send_test
     from a2pcli.cli.calls import project_at
-    from a2pcli.cli.screens.plan import Bubble, facts_of
+    from a2pcli.cli.screens.bubble import Bubble, facts_of, lines_below
     from a2pcli.cli.terminal.output import print_json, result_of_what_is_done, say, show
     from a2pcli.errors import GatewayUnusable
     from a2pcli.message_content import head_lines
@@ -140,6 +140,8 @@ def _send_test(campaign: Path, number: str, ledger: str | None, *, yes: bool, as
             Bubble(test.message.body, title, facts_of(test.row), head=head_lines(test.message.content)),
             stderr=as_json,
         )
+        for line in lines_below(test.message.content):
+            show(line, stderr=as_json)
         if not yes:
             _ask_test(test)
 

@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from a2pcli.cli.screens.run import WORDS
-from a2pcli.message_content import content_of, head_lines
+from a2pcli.message_content import content_of, head_lines, tail_lines
 from a2pcli.messages import State
 from a2pcli.moments import zone_of
 from a2pcli.reasons import SENTENCES, Reason
@@ -80,6 +80,9 @@ def _message(told: MessageExplanation, shown: RulesShown) -> Iterator[Renderable
             Padding(Text(line, style="dim"), INDENT) for line in head_lines(content_of(row["content"]))
         )
         yield Padding(Text(f"“{row['body']}”", style="dim"), INDENT)
+        yield from (
+            Padding(Text(line, style="dim"), INDENT) for line in tail_lines(content_of(row["content"]))
+        )
     yield from shown.lines([one.document() for one in told.rules])
     for attempt in earlier_attempts(told.entry):
         yield Padding(Text(_earlier(attempt), style="dim"), INDENT)
@@ -167,6 +170,7 @@ def _now(would: Mapping[str, Any], shown: RulesShown) -> Iterator[RenderableType
             yield Padding(Text(f"line {row['line']:,} would get this message:", style="green"), INDENT)
             yield from (Padding(Text(line, style="dim"), INDENT) for line in head_lines(row["content"]))
             yield Padding(Text(f"“{row['body']}”", style="dim"), INDENT)
+            yield from (Padding(Text(line, style="dim"), INDENT) for line in tail_lines(row["content"]))
         else:
             detail = f"; {row['detail']}" if row["detail"] else ""
             why = f"{row['reason']}: {SENTENCES[Reason(row['reason'])]}{detail}"

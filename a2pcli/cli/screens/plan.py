@@ -6,17 +6,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from rich import box
-from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, Group, RenderableType
-from rich.measure import Measurement
 from rich.padding import Padding
-from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
 from a2pcli.addresses.kinds import Kind
 from a2pcli.channels import Channel, channel_of
+from a2pcli.cli.screens.bubble import Bubble, facts_of, lines_below, many
 from a2pcli.cli.screens.capacity import capacity_document, capacity_line, pace_texts, quota_lines
 from a2pcli.cli.screens.channels import channel_rows, cost_rows, recipient_rows, way_of
 from a2pcli.cli.screens.listing import sender_of
@@ -42,9 +39,6 @@ from a2pcli.reporting.values import (
 )
 from a2pcli.reporting.values import duration as duration
 from a2pcli.reporting.values import money as money
-
-PHONE = 52
-"""Columns of a bubble at most."""
 
 EXPLAINED = 46
 """Columns from which on reasons are explained, not only named."""
@@ -208,7 +202,7 @@ def leaving_of(summary: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def _blank(summary: Mapping[str, Any]) -> str:
     blank = summary["contacts"]["blank_rows"]
-    return f"and {_many(blank, 'blank row')} skipped" if blank else ""
+    return f"and {many(blank, 'blank row')} skipped" if blank else ""
 
 
 def _who_and_how_long(channel: Channel, summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -218,8 +212,8 @@ def _who_and_how_long(channel: Channel, summary: Mapping[str, Any]) -> Iterator[
     if len(summary.get("senders", ())) > 1:
         yield "senders", _list(summary["senders"], most=12)
     if channel.parts:
-        parts = [f"{count:,} × {_many(int(n), 'part')}" for n, count in summary["parts"].items()]
-        in_all = f"  = {_many(summary['total_parts'], 'part')}" if parts else ""
+        parts = [f"{count:,} × {many(int(n), 'part')}" for n, count in summary["parts"].items()]
+        in_all = f"  = {many(summary['total_parts'], 'part')}" if parts else ""
         yield "length", f"{' + '.join(parts) or 'none'}{in_all}"
         yield "encoding", _list(summary["encodings"])
 
@@ -231,7 +225,7 @@ def _facts(run: Run, summary: Mapping[str, Any]) -> RenderableType:
     for row in _who_and_how_long(channel_of(run.channel), summary):
         grid.add_row(*row)
     if summary["replaced"]:
-        grid.add_row("typography", f"{_many(summary['replaced'], 'message')} simplified to stay GSM-7")
+        grid.add_row("typography", f"{many(summary['replaced'], 'message')} simplified to stay GSM-7")
     if summary["repairs"]:
         grid.add_row("repaired", f"{_list(summary['repairs'])}  (address cells)")
     if summary["variants"]:
@@ -250,7 +244,7 @@ def _facts(run: Run, summary: Mapping[str, Any]) -> RenderableType:
             else ""
         )
         grid.add_row(
-            label, Text(f"unknown for {_many(summary['unpriced'], 'message')}{where}{why}", style="yellow")
+            label, Text(f"unknown for {many(summary['unpriced'], 'message')}{where}{why}", style="yellow")
         )
     for row in (*cost_rows(summary), *route_cost_rows(summary)):
         grid.add_row(*row)
@@ -303,11 +297,6 @@ def _when(run: Run) -> str:
     return ", ".join(pieces)
 
 
-def _many(count: int, what: str) -> str:
-    """``1 message``, ``2,000 messages``."""
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
-
-
 def _list(counts: Mapping[str, int], most: int = 8) -> str:
     shown = [f"{name} {count:,}" for name, count in list(counts.items())[:most]]
     rest = sum(list(counts.values())[most:])
@@ -316,75 +305,16 @@ def _list(counts: Mapping[str, int], most: int = 8) -> str:
     return " · ".join(shown) or "none"
 
 
-@dataclass(frozen=True, slots=True)
-class Bubble:
-    """A message as it looks on a phone, its facts in the frame, or below where the frame has no room for them."""
-
-    body: str
-    title: str
-    facts: str
-    sent: bool = True
-    head: tuple[str, ...] = ()
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType]:
-        yield self._panel(options.max_width)
-        if not self._fits(options.max_width):
-            yield Text(self.facts, style="dim")
-
-    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
-        width = min(options.max_width, self._width(options.max_width))
-        return Measurement(width, width)
-
-    def _panel(self, room: int) -> Panel:
-        return Panel(
-            self._text(),
-            box=box.ROUNDED,
-            width=self._width(room),
-            title=Text(self.title),
-            title_align="left",
-            subtitle=Text(self.facts) if self._fits(room) else None,
-            subtitle_align="left",
-            border_style="green" if self.sent else "dim",
-        )
-
-    def _text(self) -> Text:
-        """The text, with a subject and the like above it."""
-        if not self.head:
-            return Text(printable(self.body))
-        above = "\n".join(printable(line) for line in self.head)
-        return Text.assemble((above, "bold"), "\n\n", printable(self.body))
-
-    def _fits(self, room: int) -> bool:
-        return cell_len(self.facts) + 6 <= min(room, PHONE)
-
-    def _width(self, room: int) -> int:
-        lines = (*self.head, *printable(self.body).splitlines())
-        text = max((cell_len(line) for line in lines), default=0) + 4
-        frame = max(cell_len(self.title), cell_len(self.facts) if self._fits(room) else 0) + 6
-        return min(room, PHONE, max(24, text, frame))
-
-
 def _bubbles(samples: list[Mapping[str, Any]]) -> list[RenderableType]:
     shown: list[RenderableType] = []
     for sample in samples:
         variant = f"  {sample['variant']}" if sample["variant"] else ""
         title = f"{sample['number']}  line {sample['line']:,}{variant}"
-        bubble = Bubble(sample["body"], title, facts_of(sample), head=head_lines(sample.get("content")))
+        content = sample.get("content")
+        bubble = Bubble(sample["body"], title, facts_of(sample), head=head_lines(content))
         shown.append(Padding(bubble, (0, 0, 0, 2), expand=False))
+        shown += (Padding(line, (0, 0, 0, 2)) for line in lines_below(content))
     return shown
-
-
-def facts_of(sample: Mapping[str, Any]) -> str:
-    """``GSM-7 · 95 units · 1 part · 0.04 GBP``; of what is not cut into parts, the cost alone."""
-    encoding = "UCS-2" if sample["ucs2"] else "GSM-7"
-    parts = sample["parts"]
-    cost = "price unknown" if sample["cost"] is None else f"{money(sample['cost'])} {sample['currency']}"
-    number, channel = sample.get("number"), sample.get("channel")
-    if channel is not None and not channel_of(channel).parts:
-        return cost
-    if number is not None and not number.startswith("+"):
-        return cost
-    return f"{encoding} · {_many(sample['units'], 'unit')} · {_many(parts, 'part')} · {cost}"
 
 
 def _closing(run: Run, summary: Mapping[str, Any], next_step: bool) -> list[RenderableType]:

@@ -26,7 +26,8 @@ from a2pcli.actions.send_watcher import (
     Sent,
     StopRequest,
 )
-from a2pcli.cli.screens.plan import Bubble, facts_of, leaving_of, plan_screen
+from a2pcli.cli.screens.bubble import Bubble, facts_of, lines_below
+from a2pcli.cli.screens.plan import leaving_of, plan_screen
 from a2pcli.cli.screens.progress import SendProgress
 from a2pcli.cli.screens.routes import gateway_table, switch_lines
 from a2pcli.cli.screens.run import StatesTable, next_steps, sums
@@ -184,7 +185,8 @@ class TerminalWatcher(SendWatcher):
             arm = f"  {row['variant']}" if row["variant"] else ""
             title = f"as planned: {row['address']}  line {row['line']:,}{arm}"
             bubble = Bubble(row["body"], title, facts_of(row), head=head_lines(row["content"]))
-            show(bubble, stderr=self._as_json)
+            for piece in (bubble, *lines_below(row["content"])):
+                show(piece, stderr=self._as_json)
 
     def approve(self, run: Run, count: int) -> None:
         """Ask for confirmation on the terminal. Raises ``Refused`` for a no, or without a terminal."""
