@@ -32,6 +32,7 @@ def fact(header: str, kind: Kind = Kind.PHONE) -> str | None:
         ("consent_at", "consent_at|Opt-in Date|GDPR Consent Date|fecha de consentimiento"),
         ("consent_source", "consent_source|Opt-in Source|SMS opt in method"),
         ("consent_expires", "consent_expires|Consent Expiry Date"),
+        ("consent", "SMS gewünscht|Kontakt erwünscht|Newsletter erlaubt|Texting OK|SMS Marketing Status"),
     ],
 )  # fmt: skip
 def test_a_column_is_known_by_its_name(expected: str, headers: str) -> None:
