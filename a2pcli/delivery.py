@@ -75,6 +75,8 @@ class Report:
     at: int | None = None
     code: str | None = None
     gateway_id: str | None = None
+    total: int = 0
+    """Of a record of a part's id: how many parts the message has, each with an id of its own. Else 0."""
 
     @property
     def _weight(self) -> tuple[int, int, str, str, str]:
@@ -86,10 +88,13 @@ class Report:
 def delivery_of(reports: Iterable[Report], *, parts: int = 1, read_receipts: bool = True) -> Report | None:
     """What all the receipts of one message together say; None where there are none, or none says more than the answer.
 
-    A message of several ``parts`` for which receipts of several provider's ids come is delivered when each of them
-    is. Without ``read_receipts`` (SMS has none) "read" is taken as "delivered".
+    A message whose parts have ids of their own is delivered when each part is, and failed when one failed. It is such
+    a message where a record of its answer says so (``Report.total``), or where a message of several ``parts`` has
+    receipts of several ids. Without ``read_receipts`` (SMS has none) "read" is taken as "delivered".
     """
     by_id: dict[str | None, Report] = {}
+    reports = list(reports)
+    total = total_of(reports)
     for report in reports:
         one = _as_channel_has_it(report, read_receipts)
         there = by_id.get(one.gateway_id)
@@ -97,11 +102,24 @@ def delivery_of(reports: Iterable[Report], *, parts: int = 1, read_receipts: boo
             by_id[one.gateway_id] = one
     named = [one for id, one in by_id.items() if id is not None]
     found: Report | None
-    if parts > 1 and len(named) > 1:
-        found = _of_parts(named, parts)
+    if total > 1 or (not total and parts > 1 and len(named) > 1):
+        found = _of_parts(named, total or parts)
     else:
         found = max(by_id.values(), key=lambda one: one._weight, default=None)
     return None if found is None or found.delivery is Delivery.ACCEPTED else found
+
+
+def total_of(reports: Iterable[Report]) -> int:
+    """Return how many parts with an id of their own the message has; 1 if all have the same id, 0 if unknown."""
+    totals = {one.total for one in reports if one.total}
+    return 1 if 1 in totals else max(totals, default=0)
+
+
+def is_partly_known(reports: Iterable[Report]) -> bool:
+    """Return whether the gateway is known to have taken some parts of the message, but not all of them."""
+    reports = list(reports)
+    known = {one.gateway_id for one in reports if one.gateway_id is not None}
+    return 1 < total_of(reports) > len(known)
 
 
 def _as_channel_has_it(report: Report, read_receipts: bool) -> Report:

@@ -95,6 +95,8 @@ class Outcome:
 
     ``code`` is the provider's own code or an HTTP status as text; ``detail`` one plain sentence without
     numbers, bodies or secrets in it. ``retry_after`` is in seconds. ``gateway_id`` is the provider's id.
+    ``part_ids``, where the provider gives every part of a text an id of its own: the id of each part, None for a part
+    that it is not known to have taken.
     """
 
     verdict: Verdict
@@ -103,3 +105,4 @@ class Outcome:
     code: str | None = None
     detail: str | None = None
     retry_after: float | None = None
+    part_ids: tuple[str | None, ...] = ()

@@ -2,7 +2,8 @@
 
 An attempt's delivery is worked out from all of its receipts each time (``delivery.delivery_of``), so neither their
 order nor how often one comes matters. A receipt also says that the gateway took the message: what was ``unknown``
-is ``accepted`` then. So is a message that the gateway was thought not to have taken, where a receipt says that it
+is ``accepted`` then, unless the gateway is known to have taken only some of its parts: that settles it once a part
+failed, or all parts are known. So is a message that the gateway was thought not to have taken, where a receipt says that it
 was sent or has arrived: else it would be sent again.
 """
 
@@ -17,8 +18,9 @@ from sqlalchemy.engine import Connection, RowMapping
 from sqlalchemy.exc import IntegrityError
 
 from a2pcli.channels import channel_of
+from a2pcli.contacts.receipt_file import parts_in
 from a2pcli.dataclass import dataclass
-from a2pcli.delivery import ARRIVED, NEGATIVE, Delivery, Report, delivery_of
+from a2pcli.delivery import ARRIVED, NEGATIVE, Delivery, Report, delivery_of, is_partly_known
 from a2pcli.ledger import caps, counting, fallbacks, falling, outcomes, spending
 from a2pcli.ledger.counting import DeliveryKey
 from a2pcli.ledger.plans import changed, lock_run, run_from_row
@@ -111,7 +113,7 @@ def _of_run(connection: Connection, run: Run, ids: Sequence[int], now: int) -> A
                 (lost if found.delivery in NEGATIVE else arrived if found.delivery in ARRIVED else []).append(
                     row["id"]
                 )
-        if reports and _was_taken(row["state"], found):
+        if reports and _was_taken(row["state"], found, reports):
             taken.append((row, found, reports))
     if values:
         connection.execute(_deliver, values)
@@ -132,10 +134,11 @@ def _move(
             moved[delivery, code, variant] += many
 
 
-def _was_taken(state: str, found: Report | None) -> bool:
+def _was_taken(state: str, found: Report | None, reports: list[Report]) -> bool:
     """Whether receipts show that the gateway accepted a message although its answer did not say so."""
     if state == State.UNKNOWN:
-        return True
+        has_failed = found is not None and found.delivery in NEGATIVE
+        return has_failed or not is_partly_known(reports)
     is_with_the_person = found is not None and found.delivery in (Delivery.SENT, *ARRIVED)
     return is_with_the_person and state in (State.PLANNED, State.REJECTED)
 
@@ -179,10 +182,11 @@ def told_of(connection: Connection, ids: Sequence[int]) -> dict[int, list[Report
     """Return the receipts of the attempts, except those with an unknown status."""
     told: dict[int, list[Report]] = defaultdict(list)
     for some in pieces(ids):
-        query = select(_r.attempt, _r.delivery, _r.at, _r.code, _r.gateway_id)
+        query = select(_r.attempt, _r.delivery, _r.at, _r.code, _r.gateway_id, _r.status)
         chosen = query.where(_r.attempt.in_(some), _r.delivery.is_not(None))
-        for id, word, at, code, gateway_id in connection.execute(chosen):
-            told[id].append(Report(Delivery(word), at, code, gateway_id))
+        for id, word, at, code, gateway_id, status in connection.execute(chosen):
+            total = parts_in(status) if word == Delivery.ACCEPTED else 0
+            told[id].append(Report(Delivery(word), at, code, gateway_id, total))
     return told
 
 

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING, TypeAlias
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.engine import Connection
 
+from a2pcli.contacts.receipt_file import PART_OF
 from a2pcli.ledger import deliveries, told_optouts
 from a2pcli.ledger.bulk import read_rows
 from a2pcli.ledger.deliveries import Applied
 from a2pcli.ledger.faults import retrying
-from a2pcli.ledger.receipts import LOOKED_UP, PIECE, ids_of_attempts
+from a2pcli.ledger.receipt_ids import ids_of_attempts
+from a2pcli.ledger.receipts import LOOKED_UP, PIECE
 from a2pcli.ledger.records import Run, now_ms
 from a2pcli.ledger.tables import ROWS_PER_RUN, attempts, receipts
 from a2pcli.ledger.told_optouts import TellsOptOut, no_opt_out
@@ -78,13 +80,16 @@ def _match_spelt(
 
 def _apply_again(ledger: Ledger, run: Run, now: int) -> set[int]:
     """Apply receipts again to messages without an accepting answer, because a receipt may have been stored before
-    the answer was. Return the runs to be recounted."""
+    the answer was; and to messages whose parts were all given the same id, which only the last answer shows. Return the
+    runs to be recounted."""
     base = run.number * ROWS_PER_RUN
     unsettled = [str(State.UNKNOWN), str(State.PLANNED), str(State.REJECTED)]
+    told = select(_r.number).where(_r.attempt == _a.id)
     query = (
         select(_a.id)
-        .where(_a.id.between(base, base + ROWS_PER_RUN - 1), _a.state.in_(unsettled))
-        .where(select(_r.number).where(_r.attempt == _a.id).exists())
+        .where(_a.id.between(base, base + ROWS_PER_RUN - 1))
+        .where(_a.state.in_(unsettled) | told.where(_r.status == f"{PART_OF}1").exists())
+        .where(told.exists())
     )
     with ledger.reading() as connection:
         ids = list(connection.execute(query).scalars())

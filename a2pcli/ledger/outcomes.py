@@ -12,7 +12,7 @@ from sqlalchemy import and_, bindparam, insert, literal, literal_column, not_, o
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.expression import ColumnElement
 
-from a2pcli.ledger import about, caps, counting, falling, plan_store, spending
+from a2pcli.ledger import about, caps, counting, falling, plan_store, receipt_ids, spending
 from a2pcli.ledger.counting import IS_LATER
 from a2pcli.ledger.plan_store import End
 from a2pcli.ledger.plans import UNCOUNTED, changed, keeps_no_texts, lock_run, of_run
@@ -115,6 +115,7 @@ def settle(connection: Connection, run: Run, settled: Sequence[Settled], now: in
     _settle.run(connection, ended, counted=False)
     if falls := [one.falls for one in settled if one.falls is not None]:
         falling.note(connection, run, falls)
+    receipt_ids.note_parts(connection, run, settled, now)
     returned = _put_back.run(connection, back)
     if keeps_no_texts(run):
         _wipe.run(connection, [(one.message_id,) for one in settled if one.state is not State.PLANNED])
@@ -152,6 +153,7 @@ def settle_late(connection: Connection, run: Run, settled: Sequence[Settled], no
         )
         if connection.execute(update(attempts).where(as_left).values(values)).rowcount:
             taken.append(one.message_id)
+            receipt_ids.note_parts(connection, run, [one], now)
         detail = (
             f"its answer arrived after another process took over the run: {outcome.detail or outcome.verdict}"
         )

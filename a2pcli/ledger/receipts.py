@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from sqlalchemy import bindparam, delete, func, select, update
@@ -20,11 +20,11 @@ from a2pcli.dataclass import dataclass
 from a2pcli.delivery import ARRIVED, NEGATIVE
 from a2pcli.ledger import counting, deliveries, told_optouts
 from a2pcli.ledger.attempt_ids import nth_attempt
-from a2pcli.ledger.bulk import read_rows
 from a2pcli.ledger.core import SubStore
 from a2pcli.ledger.deliveries import Applied, pieces
 from a2pcli.ledger.faults import retrying
 from a2pcli.ledger.plans import run_from_row
+from a2pcli.ledger.receipt_ids import FEW, ids_of_attempts, unmatched_by_id
 from a2pcli.ledger.receipt_rows import event_of, insert_receipts
 from a2pcli.ledger.records import now_ms
 from a2pcli.ledger.tables import MOST_ROWS, ROWS_PER_RUN, attempts, receipts, runs
@@ -41,7 +41,6 @@ PIECE = 5_000
 LOOKED_UP = 100_000
 """Number of receipts whose ids are looked up in one pass."""
 
-_FEW = 500
 _REFERENCE = re.compile(r"(r[2-9b-z]{7})-(\d{6,9})(?:-([2-9]|1[0-6]))?", re.ASCII)
 
 FORGOTTEN = -1
@@ -149,8 +148,8 @@ class Inbox(SubStore):
         ]
         events = [event for event, _ in there]
         with self._ledger.reading() as connection:
-            for start in range(0, len(events), _FEW):
-                query = select(_r.event).where(_r.event.in_(events[start : start + _FEW]))
+            for start in range(0, len(events), FEW):
+                query = select(_r.event).where(_r.event.in_(events[start : start + FEW]))
                 seen.update(connection.execute(query).scalars())
         new = len(set(events) - seen)
         seen.update(events)
@@ -170,7 +169,7 @@ class Inbox(SubStore):
         """
         moment = now_ms() if now is None else now
         with self._ledger.reading() as connection:
-            known = _by_join(connection, upto)
+            known = unmatched_by_id(connection, upto)
         done = self._connect_all(known, moment, record, tells)
         after = 0
         while True:
@@ -352,38 +351,7 @@ def _by_reference(connection: Connection, references: Collection[str]) -> Mappin
 
 def _texts(found: Collection[str]) -> list[list[str]]:
     ordered = sorted(found)
-    return [ordered[start : start + _FEW] for start in range(0, len(ordered), _FEW)]
-
-
-def ids_of_attempts(connection: Connection, wanted: Collection[str]) -> Mapping[str, list[tuple[int, str]]]:
-    """Return the attempts with these gateway ids, each with its gateway; one pass over all attempts."""
-    of_runs = {row.number: row.gateway for row in connection.execute(select(runs.c.number, runs.c.gateway))}
-    query = select(_a.id, _a.gateway_id, _a.gateway)
-    rows: Iterable[Any]
-    if len(wanted) <= _FEW:
-        rows = connection.execute(query.where(_a.gateway_id.in_(sorted(wanted))))
-    else:
-        rows = read_rows(connection, query.where(_a.gateway_id.is_not(None)))
-    found: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    for id, gateway_id, gateway in rows:
-        if gateway_id in wanted:
-            found[gateway_id].append((id, gateway or of_runs.get(id // ROWS_PER_RUN, "")))
-    return found
-
-
-def _by_join(connection: Connection, upto: int) -> list[tuple[int, int]]:
-    """Return unmatched receipts with the only attempt that has their id; one pass over all attempts."""
-    of_runs = {row.number: row.gateway for row in connection.execute(select(runs.c.number, runs.c.gateway))}
-    query = (
-        select(_r.number, _r.gateway, _a.id, _a.gateway)
-        .select_from(attempts.join(receipts, _r.gateway_id == _a.gateway_id))
-        .where(_r.attempt.is_(None), _a.gateway_id.is_not(None), _r.number <= upto)
-    )
-    found: dict[int, list[int]] = defaultdict(list)
-    for number, said, id, gateway in read_rows(connection, query):
-        if said in ("", gateway or of_runs.get(id // ROWS_PER_RUN, "")):
-            found[number].append(id)
-    return [(number, ids[0]) for number, ids in sorted(found.items()) if len(ids) == 1]
+    return [ordered[start : start + FEW] for start in range(0, len(ordered), FEW)]
 
 
 def of_attempts(connection: Connection, ids: Sequence[int]) -> Any:

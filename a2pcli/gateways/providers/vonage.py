@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from pydantic import Field, SecretStr, model_validator
@@ -163,8 +164,10 @@ class VonageProvider(Provider):
             if part.get("client-ref") not in (None, message.reference):
                 return unreadable(response)
         taken = [part for part in parts if safe_code(part.get("status")) == "0"]
+        ids = tuple(safe_id(part.get("message-id")) if part in taken else None for part in parts)
         if len(taken) == len(parts):
-            return accepted(response, safe_id(parts[0].get("message-id")))
+            outcome = accepted(response, ids[0])
+            return replace(outcome, part_ids=ids) if len(parts) > 1 else outcome
         code = next(safe_code(part.get("status")) for part in parts if part not in taken)
         if taken:
             return Outcome(
@@ -173,6 +176,7 @@ class VonageProvider(Provider):
                 Cause.AMBIGUOUS,
                 code or "parts",
                 "Vonage took some parts of the text and refused others",
+                part_ids=ids,
             )
         return self.refused(response, code)
 

@@ -7,6 +7,7 @@ import logging
 import random
 import ssl
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from a2pcli.contacts.receipt_file import Receipt
@@ -164,12 +165,15 @@ class SmppGateway:
         except NotBound as error:
             return _not_bound(error)
         if len(parts) == 1:
-            return self._outcome(await session.submit(parts[0], message))
+            one = message if message.parts <= 1 else replace(message, parts=1)
+            return self._outcome(await session.submit(parts[0], one))
         return await self._submit_parts(session, parts, message)
 
     async def _submit_parts(self, session: Session, parts: Sequence[Part], message: Message) -> Outcome:
         """All parts at once. Where some were taken and others certainly not, these follow, as long as there is time:
         a part of a message is worth nothing, and to send it whole again would be a second message."""
+        if message.parts != len(parts):
+            message = replace(message, parts=len(parts))
         loop = asyncio.get_running_loop()
         deadline = loop.time() + REST_WITHIN
         outcomes: list[Outcome | None] = [None] * len(parts)
@@ -182,22 +186,13 @@ class SmppGateway:
             told = [one for one in outcomes if one is not None]
             pause = REST_PAUSES[min(tries, len(REST_PAUSES) - 1)]
             if not _may_go_on(told) or loop.time() + pause > deadline:
-                return self._of_parts(told, message)
+                return _together(told)
             tries += 1
             await asyncio.sleep(pause)
             try:
                 session = self._free() or await self._bound()
             except NotBound:
-                return self._of_parts(told, message)
-
-    def _of_parts(self, outcomes: Sequence[Outcome], message: Message) -> Outcome:
-        """The outcome of the message; the ids of its parts are kept, of which the ledger gets the first only."""
-        outcome = _together(outcomes)
-        if outcome.verdict is Verdict.ACCEPTED:
-            for one in outcomes[1:]:
-                if one.gateway_id is not None:
-                    self._inbound.also(one.gateway_id, message.reference)
-        return outcome
+                return _together(told)
 
     def _outcome(self, answer: Answer) -> Outcome:
         if answer.status is None:
@@ -262,9 +257,9 @@ class SmppGateway:
             return
         id = answer.message_id
         if id is not None:
-            self._inbound.answered(id, message.reference)
-            if is_late and message.parts <= 1:  # of several parts it says nothing of the others
-                self._inbound.also(id, message.reference)
+            self._inbound.answered(id, message.reference, message.parts)
+            if is_late:
+                self._inbound.also(id, message.reference, message.parts)
 
 
 def _is_missing(outcome: Outcome | None) -> bool:
@@ -289,8 +284,9 @@ def _together(outcomes: Sequence[Outcome]) -> Outcome:
     unknown: the person may get a piece of it, so it is never sent again.
     """
     taken = [one for one in outcomes if one.verdict is Verdict.ACCEPTED]
+    ids = tuple(one.gateway_id if one.verdict is Verdict.ACCEPTED else None for one in outcomes)
     if len(taken) == len(outcomes):
-        return outcomes[0]
+        return replace(outcomes[0], part_ids=ids)
     unclear = next((one for one in outcomes if one.verdict is Verdict.UNKNOWN), None)
     if not taken and unclear is None:
         rejected = next((one for one in outcomes if one.verdict is Verdict.REJECTED), None)
@@ -300,7 +296,8 @@ def _together(outcomes: Sequence[Outcome]) -> Outcome:
         f"the operator took {len(taken)} of {len(outcomes)} parts; of another: {(unclear or other).detail}"
     )
     id = next((one.gateway_id for one in taken if one.gateway_id), None)
-    return Outcome(Verdict.UNKNOWN, id, cause=Cause.AMBIGUOUS, code=(unclear or other).code, detail=detail)
+    code = (unclear or other).code
+    return Outcome(Verdict.UNKNOWN, id, cause=Cause.AMBIGUOUS, code=code, detail=detail, part_ids=ids)
 
 
 def _not_bound(error: NotBound) -> Outcome:

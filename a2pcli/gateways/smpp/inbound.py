@@ -11,7 +11,7 @@ from dataclasses import replace
 from time import time
 from typing import NamedTuple
 
-from a2pcli.contacts.receipt_file import Receipt
+from a2pcli.contacts.receipt_file import Receipt, part_receipt
 from a2pcli.delivery import Delivery
 from a2pcli.gateways.base import Keep, WrittenReply
 from a2pcli.gateways.smpp import pdu
@@ -51,22 +51,29 @@ class Inbound:
         self.keep: Keep | None = None
         self.ids = MessageIds(block.receipts.ids)
         self._references: OrderedDict[str, str | None] = OrderedDict()
+        self._parts: dict[str, int] = {}
         self._waiting: list[_Came] = []
         self._storing: asyncio.Task[None] | None = None
         self.heard_at = 0.0
 
-    def answered(self, message_id: str, reference: str) -> None:
-        """A part of a message was taken under this id. An id that was given to two messages belongs to neither."""
+    def answered(self, message_id: str, reference: str, parts: int = 1) -> None:
+        """A message, or one of its ``parts``, was taken under this id. An id that was given to two messages belongs to
+        neither."""
         self.ids.answered(message_id)
         known = self._references.setdefault(message_id, reference)
         if known != reference:
             self._references[message_id] = None
+        if parts > 1:
+            self._parts[message_id] = parts
         if len(self._references) > KNOWN:
-            self._references.popitem(last=False)
+            self._parts.pop(self._references.popitem(last=False)[0], None)
 
-    def also(self, message_id: str, reference: str) -> None:
-        """Keep durably that this id belongs to the message: no answer that the ledger gets says so."""
+    def also(self, message_id: str, reference: str, parts: int = 1) -> None:
+        """Store that this id belongs to the message, or to one of its ``parts``: the answer came too late to be its
+        outcome."""
         receipt = Receipt(0, message_id, reference, "ACCEPTED", Delivery.ACCEPTED, None, None)
+        if parts > 1:
+            receipt = part_receipt(message_id, reference, parts)
         self._take(_Came(None, 0, receipt, None))
 
     def delivered(self, session: Session, sequence: int, found: Delivered) -> None:
@@ -118,6 +125,15 @@ class Inbound:
             return receipt
         return replace(receipt, gateway_id=AS_RECEIVED + id)
 
+    def _with_part(self, receipt: Receipt) -> tuple[Receipt, ...]:
+        """The receipt, after a record that its id is that of a part: it may be stored before the message's outcome, and
+        one part that was delivered must not count as the message."""
+        parts = self._parts.get(receipt.gateway_id or "", 1)
+        if parts == 1 or receipt.gateway_id is None or receipt.reference is None:
+            return (receipt,)
+        record = part_receipt(receipt.gateway_id, receipt.reference, parts)
+        return (receipt,) if record == receipt else (record, receipt)
+
     def _take(self, came: _Came) -> None:
         if self.keep is None:
             return
@@ -140,6 +156,7 @@ class Inbound:
             assert self.keep is not None
             # Now, not when they came: an answer may come after its receipt.
             receipts = [self._with_reference(one.receipt) for one in some if one.receipt is not None]
+            receipts = [each for one in receipts for each in self._with_part(one)]
             await self.keep(receipts, [one.reply for one in some if one.reply is not None])
         except Exception as error:
             log.warning(

@@ -1,0 +1,100 @@
+"""Which messages have a gateway's ids, as the ledger knows them.
+
+The first id of a message is in its attempt. Where the gateway gives every part of a message an id of its own, each is
+kept as a row of ``receipts`` whose status says of how many parts the message is (``part_status``): such a message was
+delivered only when each part was. The rows are written in the transaction that records the gateway's answer.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import and_, select
+from sqlalchemy.engine import Connection
+
+from a2pcli.contacts.receipt_file import PART_OF, part_receipt
+from a2pcli.ledger.bulk import read_rows
+from a2pcli.ledger.receipt_rows import insert_receipts
+from a2pcli.ledger.records import Run, Settled
+from a2pcli.ledger.tables import ROWS_PER_RUN, attempts, receipts, runs
+
+_a, _r = attempts.c, receipts.c
+
+FEW = 500
+"""Ids in one statement."""
+
+_is_of_part = and_(_r.attempt.is_not(None), _r.status.like(f"{PART_OF}%"))
+
+
+def note_parts(connection: Connection, run: Run, settled: Sequence[Settled], now: int) -> None:
+    """Store the ids of the parts of messages whose gateway gives each part an id of its own."""
+    with_parts = {one.message_id: one.outcome.part_ids for one in settled if one.outcome.part_ids}
+    ids = sorted(with_parts)
+    for start in range(0, len(ids), FEW):
+        some = ids[start : start + FEW]
+        query = select(_a.id, _a.gateway).where(_a.id.in_(some))
+        of_gateway: dict[str, list[int]] = defaultdict(list)
+        for id, gateway in connection.execute(query):
+            of_gateway[gateway or run.gateway].append(id)
+        for gateway, theirs in of_gateway.items():
+            rows = [
+                (part_receipt(part, run.reference(id % ROWS_PER_RUN), _total(with_parts[id])), id)
+                for id in theirs
+                for part in dict.fromkeys(with_parts[id])
+                if part is not None
+            ]
+            insert_receipts(connection, rows, gateway, f"gateway {gateway} answered", now)
+
+
+def _total(part_ids: Sequence[str | None]) -> int:
+    """Return how many ids the message has when all is known: one, if all parts were given the same."""
+    return 1 if len(set(part_ids)) == 1 else len(part_ids)
+
+
+def ids_of_attempts(connection: Connection, wanted: Collection[str]) -> Mapping[str, list[tuple[int, str]]]:
+    """Return the attempts with these gateway ids, or with a part that has one, each with its gateway; one pass over all
+    attempts."""
+    of_runs = {row.number: row.gateway for row in connection.execute(select(runs.c.number, runs.c.gateway))}
+    query = select(_a.id, _a.gateway_id, _a.gateway)
+    rows: Iterable[Any]
+    if len(wanted) <= FEW:
+        rows = connection.execute(query.where(_a.gateway_id.in_(sorted(wanted))))
+    else:
+        rows = read_rows(connection, query.where(_a.gateway_id.is_not(None)))
+    found: dict[str, set[tuple[int, str]]] = defaultdict(set)
+    for id, gateway_id, gateway in rows:
+        if gateway_id in wanted:
+            found[gateway_id].add((id, gateway or of_runs.get(id // ROWS_PER_RUN, "")))
+    parts = select(_r.attempt, _r.gateway_id, _r.gateway).where(_is_of_part)
+    if len(wanted) <= FEW:
+        parts = parts.where(_r.gateway_id.in_(sorted(wanted)))
+    for id, gateway_id, gateway in connection.execute(parts):
+        if gateway_id in wanted:
+            found[gateway_id].add((id, gateway))
+    return {gateway_id: sorted(theirs) for gateway_id, theirs in found.items()}
+
+
+def unmatched_by_id(connection: Connection, upto: int) -> list[tuple[int, int]]:
+    """Return unmatched receipts with the only attempt that has their id; one pass over all attempts."""
+    of_runs = {row.number: row.gateway for row in connection.execute(select(runs.c.number, runs.c.gateway))}
+    query = (
+        select(_r.number, _r.gateway, _a.id, _a.gateway)
+        .select_from(attempts.join(receipts, _r.gateway_id == _a.gateway_id))
+        .where(_r.attempt.is_(None), _a.gateway_id.is_not(None), _r.number <= upto)
+    )
+    found: dict[int, set[int]] = defaultdict(set)
+    for number, said, id, gateway in read_rows(connection, query):
+        if said in ("", gateway or of_runs.get(id // ROWS_PER_RUN, "")):
+            found[number].add(id)
+    part = receipts.alias()
+    of_parts = (
+        select(_r.number, part.c.attempt)
+        .select_from(receipts.join(part, _r.gateway_id == part.c.gateway_id))
+        .where(_r.attempt.is_(None), _r.number <= upto, part.c.attempt.is_not(None))
+        .where(part.c.status.like(f"{PART_OF}%"), _r.gateway.in_(("", part.c.gateway)))
+    )
+    for number, id in connection.execute(of_parts):
+        found[number].add(id)
+    return [(number, min(ids)) for number, ids in sorted(found.items()) if len(ids) == 1]
