@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from a2pcli.delivery import ARRIVED, NEGATIVE, Delivery, Report, delivery_of
+from a2pcli.delivery import ARRIVED, NEGATIVE, Delivery, Report, delivery_of, is_partly_known
 
 REPORTS = st.builds(
     Report,
@@ -98,3 +98,27 @@ def test_sms_has_no_read_receipts() -> None:
     found = delivery_of([Report(Delivery.READ, 5)], read_receipts=False)
     assert found is not None
     assert found.delivery == Delivery.DELIVERED
+
+
+@pytest.mark.parametrize(
+    ("each", "total", "expected"),
+    [
+        ({"A": "delivered"}, 2, "sent"),
+        ({"A": "delivered", "B": "delivered"}, 3, "sent"),
+        ({"A": "failed"}, 3, "failed"),
+        ({"A": "delivered", "B": "failed"}, 3, "failed"),
+        ({"A": "delivered", "B": "delivered"}, 2, "delivered"),
+        # All parts have the same id: the provider reports the message as one.
+        ({"A": "delivered"}, 1, "delivered"),
+    ],
+)
+def test_a_message_known_to_have_an_id_for_each_part_is_delivered_when_all_parts_are(
+    each: dict[str, str], total: int, expected: str
+) -> None:
+    records = [Report(Delivery.ACCEPTED, gateway_id=id, total=total) for id in each]
+    reports = [Report(Delivery(kind), 1, None, id) for id, kind in each.items()]
+    for order in ([*records, *reports], [*reports, *records]):
+        found = delivery_of(order, parts=3)
+        assert found is not None
+        assert found.delivery == expected
+    assert is_partly_known(records) == (1 < total > len(each))

@@ -1,4 +1,4 @@
-"""Whether a campaign's ``fallback: after`` can ever take effect, which depends on its gateways."""
+"""Whether a campaign's ``fallback: after`` can take effect, which depends on its gateways."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from dataclasses import replace
 from a2pcli.actions.gateway_check import examined_gateway, is_known
 from a2pcli.config.load import LoadedCampaign, LoadedSettings
 from a2pcli.config.routes import gateways_named
+from a2pcli.config.several import parse_span
 from a2pcli.errors import Problem, Severity
 
 
 def fallback_findings(loaded: LoadedCampaign, settings: LoadedSettings) -> Iterator[Problem]:
-    """A warning for each gateway through which messages can neither be taken back nor expire."""
+    """Yield a warning for each gateway that can neither take messages back nor let them expire, and for each that gives
+    up on a message before ``after`` has passed."""
     fallback = loaded.campaign.fallback
     if fallback is None or fallback.after is None:
         return
+    seconds = parse_span(fallback.after)
     told: set[str] = set()
     for view in loaded.views[:-1]:  # nothing comes after the last
         for name in gateways_named(settings, view.campaign.gateway or settings.settings.gateway):
@@ -29,6 +32,14 @@ def fallback_findings(loaded: LoadedCampaign, settings: LoadedSettings) -> Itera
             if not (can.revokes or can.expires):
                 message = f"gateway '{name}' can neither take messages back nor let them expire"
                 hint = "so 'after' lets nobody fall back from it: a message that may still arrive is not followed"
+                problem = loaded.document.problem(
+                    message, ("fallback", "after"), hint=hint, code="fallback-after"
+                )
+                yield replace(problem, severity=Severity.WARNING)
+            elif can.expires and can.longest_validity is not None and seconds > can.longest_validity:
+                longest = f"{can.longest_validity // 3600} h"
+                message = f"gateway '{name}' gives up on a message after {longest} at most, before 'after' has passed"
+                hint = f"write {longest} or less, or accept that messages expire there before the next channel is tried"
                 problem = loaded.document.problem(
                     message, ("fallback", "after"), hint=hint, code="fallback-after"
                 )

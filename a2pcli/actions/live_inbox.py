@@ -36,8 +36,11 @@ LIST = 'a2pcli ledger query "SELECT * FROM replies"'
 class LiveInbox:
     """Keeps what one run's gateway hears. Its methods are called on one thread at a time."""
 
-    def __init__(self, ledger: Ledger, run: Run, settings: LoadedSettings) -> None:
+    def __init__(
+        self, ledger: Ledger, run: Run, settings: LoadedSettings, *, while_doing: str = "sending"
+    ) -> None:
         self._ledger, self._run, self._settings = ledger, run, settings
+        self._while_doing = while_doing
         self._keywords: frozenset[str] | None = None
         self._own: frozenset[str] | None = None
         self._tells = tells_optout(settings)
@@ -56,7 +59,7 @@ class LiveInbox:
             self._act_on(replies[start : start + PIECE], gateway)
 
     def _source_of(self, gateway: str) -> str:
-        return f"gateway {gateway} (while sending {self._run.id})"
+        return f"gateway {gateway} (while {self._while_doing} {self._run.id})"
 
     def settle(
         self, gateway: Gateway, *, warn: Callable[[Sequence[Problem]], None], tell: Callable[[str], None]
@@ -79,7 +82,7 @@ class LiveInbox:
         came = "1 reply came" if self._replies == 1 else f"{self._replies:,} replies came"
         opted_out = f", {self._stopped:,} opted out" if self._stopped else ""
         dropped = "" if keeps_texts(self._settings) else " without their texts (setting `replies`)"
-        tell(f"note: {came} while sending{opted_out}; to list them{dropped}: {LIST}")
+        tell(f"note: {came} while {self._while_doing}{opted_out}; to list them{dropped}: {LIST}")
         if self._unreadable:
             tell(
                 f"note: {self._unreadable:,} came from senders without an address to suppress: nothing was done"

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from a2pcli.actions.audit import user
 from a2pcli.actions.gateways import configured_gateway
+from a2pcli.actions.live_inbox import LiveInbox
 from a2pcli.actions.project import settings_from
 from a2pcli.actions.runs import run_to_change
 from a2pcli.actions.tables import Progress, uncounted
 from a2pcli.addresses.any_address import any_address
 from a2pcli.channels import channel_of
 from a2pcli.dataclass import dataclass
-from a2pcli.errors import UsageError
+from a2pcli.errors import Problem, UsageError
 from a2pcli.ledger.tables import ROWS_PER_RUN
 from a2pcli.messages import State
+from a2pcli.sending.hearing import let_keep_here
 from a2pcli.sending.reconcile import Reconciled as Reconciled
 from a2pcli.sending.reconcile import reconcile as ask_gateway
 from a2pcli.sending.reconcile import settle_by_decision, settle_open_claims
@@ -69,12 +72,15 @@ def reconcile(
     deliveries: bool = False,
     confirm: Callable[[Run, int], None] = lambda run, count: None,
     counting: Callable[[Run], AbstractContextManager[Progress]] = lambda run: uncounted(),
+    warn: Callable[[Sequence[Problem]], None] = lambda _problems: None,
+    tell: Callable[[str], None] = lambda _note: None,
 ) -> ReconciledRun:
     """Settle what can be settled: ask the gateways that they went through, or take a person's word for it.
 
     ``confirm`` gets the run and how many messages a decision is about, before it is taken; ``counting`` is entered
     while its gateway is asked. With ``deliveries``, gateways are also asked about accepted messages without a final
-    receipt. Raises ``RunBusy`` while it is sent. Audit: ``reconcile``.
+    receipt. Receipts and replies that a gateway delivers meanwhile are stored; ``tell`` and ``warn`` get what to say of
+    them. Raises ``RunBusy`` while it is sent. Audit: ``reconcile``.
     """
     with run_to_change(project, named) as (ledger, run):
         never_left = settle_open_claims(
@@ -84,7 +90,7 @@ def reconcile(
         if not (found or deliveries):
             result = Reconciled()
         elif decision is None:
-            result = _ask(ledger, run, counting(run), deliveries=deliveries)
+            result = _ask(ledger, run, counting(run), warn, tell, deliveries=deliveries)
         else:
             result = _decide(ledger, run, decision, found, confirm)
         run = ledger.runs.get(run.id)
@@ -103,7 +109,13 @@ def _record(ledger: Ledger, run: Run, how: str, **counts: int) -> None:
 
 
 def _ask(
-    ledger: Ledger, run: Run, counting: AbstractContextManager[Progress], *, deliveries: bool
+    ledger: Ledger,
+    run: Run,
+    counting: AbstractContextManager[Progress],
+    warn: Callable[[Sequence[Problem]], None],
+    tell: Callable[[str], None],
+    *,
+    deliveries: bool,
 ) -> Reconciled:
     """Ask each gateway that unknown messages went through, as the settings beside the run's campaign describe it."""
     start = Path(run.campaign_file) if run.campaign_file else Path.cwd()
@@ -112,7 +124,8 @@ def _ask(
     if deliveries:
         names |= ledger.attempts.gateways_used(run)
     gateways = {name: configured_gateway(settings, name) for name in sorted(names)}
-    stop = StopRequest()
+    stop, inbox = StopRequest(), LiveInbox(ledger, run, settings, while_doing="reconciling")
+    let_keep_here(gateways.values(), inbox.keep)
 
     def record(settled: Reconciled) -> None:
         counts = {"accepted": settled.accepted, "rejected": settled.rejected, "not_sent": settled.not_sent}
@@ -130,7 +143,10 @@ def _ask(
             record=record,
             deliveries=deliveries,
         )
-        return asyncio.run(asked)
+        result = asyncio.run(asked)
+    for one in gateways.values():
+        inbox.settle(one, warn=warn, tell=tell)
+    return result if ledger.runs.totals(run).count(*UNCERTAIN) else replace(result, why={})
 
 
 def _decide(

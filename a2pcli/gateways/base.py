@@ -48,6 +48,8 @@ class Capabilities:
     ascii_mailboxes: bool = False
     finds_by_id: bool = False
     """It can be asked by the ids that it gave (``FindsById``)."""
+    longest_validity: int | None = None
+    """The longest ``Message.validity`` that it can pass on, in seconds; None if no limit is known."""
 
 
 @dataclass(frozen=True, slots=True)

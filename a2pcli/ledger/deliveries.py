@@ -2,9 +2,9 @@
 
 An attempt's delivery is worked out from all of its receipts each time (``delivery.delivery_of``), so neither their
 order nor how often one comes matters. A receipt also says that the gateway took the message: what was ``unknown``
-is ``accepted`` then, unless the gateway is known to have taken only some of its parts: that settles it once a part
-failed, or all parts are known. So is a message that the gateway was thought not to have taken, where a receipt says that it
-was sent or has arrived: else it would be sent again.
+is ``accepted`` then. Where the gateway is known to have taken only some of its parts, it stays ``unknown`` until a
+part failed or all parts are known. A message that the gateway was thought not to have taken is ``accepted`` where a
+receipt says that it was sent or has arrived: else it would be sent again.
 """
 
 from __future__ import annotations

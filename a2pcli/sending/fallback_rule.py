@@ -31,13 +31,18 @@ class FallbackRule:
         self._after: int | None = rule["after"] if rule else None
         able: dict[str, Capabilities] = {one.name: one.capabilities for one in parts_of(gateway)}
         of_channel = {channel: able.get(name) for channel, name in gateways_of(run).items()}
-        self._expiring = frozenset(channel for channel, can in of_channel.items() if can and can.expires)
+        self._expiring = {
+            channel: can.longest_validity for channel, can in of_channel.items() if can and can.expires
+        }
         self._revoking = frozenset(channel for channel, can in of_channel.items() if can and can.revokes)
 
     def validity(self, message: Message) -> int | None:
-        """Return the validity in seconds to give the provider, or None if its channel's gateway cannot expire
-        messages."""
-        return self._after if message.channel in self._expiring else None
+        """Return the validity in seconds to give the provider, at most what it can take; None if its channel's gateway
+        cannot expire messages."""
+        if self._after is None or message.channel not in self._expiring:
+            return None
+        longest = self._expiring[message.channel]
+        return self._after if longest is None else min(self._after, longest)
 
     def with_validity(self, claimed: Claimed) -> Claimed:
         """Return the message with its validity set, if another channel comes after it."""
@@ -56,7 +61,8 @@ class FallbackRule:
         if state is not State.ACCEPTED or self._after is None:
             return None
         if claimed.message.validity is not None:
-            over = now + (claimed.message.validity + MARGIN) * 1000
+            # Where the provider gives up earlier than `after`, the next channel still waits for `after`.
+            over = now + max(claimed.message.validity + MARGIN, self._after) * 1000
             moment = now + self._after * 1000 if channel in self._revoking else over
             return Fall(id, moment, over)
         return Fall(id, now + self._after * 1000) if channel in self._revoking else None

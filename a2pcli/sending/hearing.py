@@ -1,9 +1,10 @@
-"""Receipts and replies that a gateway hears on the connection it sends on, stored between the sender's transactions."""
+"""Receipts and replies that a gateway hears on the connection it sends on: stored between the sender's transactions, or
+while the gateway is asked what became of messages."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -30,6 +31,23 @@ def let_keep(gateway: Gateway, writer: LedgerWriter, keep: KeepNow | None) -> No
     for one in parts_of(gateway):
         if isinstance(one, HearsBack):
             one.keep = _kept(one.name, writer, keep)
+
+
+def let_keep_here(gateways: Iterable[Gateway], keep: KeepNow) -> None:
+    """Have each gateway that receives receipts or replies store them through ``keep``, one group at a time, where no
+    sender is at work."""
+    one_at_a_time = asyncio.Lock()
+
+    def kept_for(name: str) -> Keep:
+        async def kept(receipts: Sequence[Receipt], replies: Sequence[WrittenReply]) -> None:
+            async with one_at_a_time:
+                await asyncio.to_thread(keep, receipts, replies, name)
+
+        return kept
+
+    for one in gateways:
+        if isinstance(one, HearsBack):
+            one.keep = kept_for(one.name)
 
 
 def _kept(name: str, writer: LedgerWriter, keep: KeepNow) -> Keep:

@@ -203,3 +203,18 @@ def test_erasing_and_exporting_a_person_takes_in_what_would_be_tried_next(tmp_pa
     )
     assert b"+447400000001" not in stored
     assert shop.run("ledger", "check").status == 0
+
+
+def test_a_time_to_fall_back_that_is_longer_than_the_provider_keeps_a_message_is_told_at_its_line(
+    tmp_path: Path,
+) -> None:
+    shop = shop_of(tmp_path)
+    settings = shop.folder / "a2pcli.yaml"
+    before = settings.read_text()
+    twilio = (
+        "  mail:\n    type: twilio\n    account_sid: AC00000000000000000000000000000000\n"
+        "    auth_token: ${TOKEN}\n    channels: [whatsapp]\n"
+    )
+    assert before.count("  mail:\n") == 1
+    print(before)
+    change(shop, "[rejected, undelivered]", "[rejected, undelivered], after: 12 h")

@@ -15,7 +15,7 @@ if str(GATEWAYS) not in sys.path:
     sys.path.insert(0, str(GATEWAYS))
 
 from clikit import Project  # noqa: E402
-from smsc import Answer, Smsc, Submitted, queried  # noqa: E402
+from smsc import Answer, Smsc, Submitted, deliver, queried, receipt  # noqa: E402
 from test_send_smpp import campaign, sent  # noqa: E402
 
 ENROUTE, DELIVERED, EXPIRED, DELETED, UNDELIVERABLE, ACCEPTED, UNKNOWN, REJECTED = range(1, 9)
@@ -226,3 +226,25 @@ def test_a_decision_and_deliveries_are_two_commands(project: Project) -> None:
     done = reconciled(project, "--deliveries", "--as", "sent")
     assert done.status == 2
     assert "use one of them" in done.err
+
+
+def test_what_the_operator_delivers_while_it_is_asked_is_stored_before_it_is_acknowledged(
+    project: Project,
+) -> None:
+    """Receipts that waited for a connection, of the message asked about and of another, and a reply with STOP."""
+    waiting = [
+        receipt("001", sequence=901),
+        receipt("000", "UNDELIV", sequence=902),
+        deliver(b"STOP", sequence=903, esm_class=0, source="447911100001"),
+    ]
+    with Smsc(by_number, query=lambda id, _source: queried(id, ENROUTE)) as there:
+        sale(project, there, 3)
+        assert sent(project).status == 0
+        there.on_bind = waiting
+        done = reconciled(project, "--deliveries")
+        assert done.status == 0, done.err
+        assert sorted(there.acknowledged) == [(901, 0), (902, 0), (903, 0)]
+    assert deliveries(project) == {"000": "undelivered", "001": "delivered", "002": "sent"}
+    assert "1 reply came while reconciling, 1 opted out" in done.err
+    assert project.run("suppress", "check", "+447911100001").status != 0
+    assert project.run("ledger", "check").status == 0

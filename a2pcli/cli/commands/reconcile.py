@@ -64,7 +64,8 @@ def reconcile(
     """
     from a2pcli.actions import reconcile as action
     from a2pcli.cli.calls import project_at
-    from a2pcli.cli.terminal.output import RowCounter, print_json, result_of_what_is_done, show
+    from a2pcli.cli.terminal.output import RowCounter, print_json, result_of_what_is_done, say, show
+    from a2pcli.cli.terminal.problems import show_problems
     from a2pcli.errors import ExitStatus, UsageError
 
     if number is not None and decision is None:
@@ -84,6 +85,8 @@ def reconcile(
         deliveries=deliveries,
         confirm=confirm,
         counting=lambda chosen: RowCounter(f"asking {chosen.gateway}"),
+        warn=show_problems,
+        tell=say,
     )
     with result_of_what_is_done():
         if as_json:

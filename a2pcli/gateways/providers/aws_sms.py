@@ -71,7 +71,7 @@ class AwsSmsBlock(AwsBlock):
         None, description="Most US dollars for each part; AWS refuses a message that costs more"
     )
     validity: int | None = Field(
-        None, ge=5, le=259_200, description="Seconds after which AWS gives up on a message"
+        None, ge=5, le=_LONGEST, description="Seconds after which AWS gives up on a message"
     )
     protect_configuration: str | None = Field(
         None, description="Protect configuration, which allows or blocks countries"
@@ -93,7 +93,13 @@ class AwsSmsProvider(AwsProvider):
         super().__init__(
             name,
             block,
-            Capabilities(channels, concurrency=block.concurrency or 20, receipts=True, expires=True),
+            Capabilities(
+                channels,
+                concurrency=block.concurrency or 20,
+                receipts=True,
+                expires=True,
+                longest_validity=_LONGEST,
+            ),
         )
         self._block = block
 

@@ -41,6 +41,10 @@ _NO_ERROR = "NO_ERROR"
 _MOST_CALLBACKS = 1000
 
 
+LONGEST_VALIDITY = 172_800
+"""Seconds."""
+
+
 class InfobipBlock(CallbackBlock):
     """Settings of Infobip."""
 
@@ -48,7 +52,7 @@ class InfobipBlock(CallbackBlock):
     base_url: Url = Field(description="The account's own address, like https://xyz123.api.infobip.com")
     batch: int = Field(100, ge=1, le=1000, description="Messages a request")
     validity: int | None = Field(
-        None, ge=60, le=172_800, description="Seconds after which Infobip gives up on a message"
+        None, ge=60, le=LONGEST_VALIDITY, description="Seconds after which Infobip gives up on a message"
     )
 
 
@@ -70,6 +74,7 @@ class InfobipProvider(Provider):
                 finds=True,
                 receipts=True,
                 expires=True,
+                longest_validity=LONGEST_VALIDITY,
             ),
         )
         self._block = block

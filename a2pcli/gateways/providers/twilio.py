@@ -48,6 +48,10 @@ _PREFIXED = frozenset({"whatsapp", "rcs"})
 _SERVICE = re.compile(r"MG[0-9a-fA-F]{32}")
 
 
+LONGEST_VALIDITY = 36_000
+"""Seconds."""
+
+
 class TwilioBlock(CallbackBlock):
     """Settings of Twilio: an account with its token, or with an API key."""
 
@@ -66,7 +70,7 @@ class TwilioBlock(CallbackBlock):
         None, description="The account's token, to know Twilio's callbacks by, where an API key signs in"
     )
     validity: int | None = Field(
-        None, ge=1, le=36_000, description="Seconds after which Twilio gives up on a message"
+        None, ge=1, le=LONGEST_VALIDITY, description="Seconds after which Twilio gives up on a message"
     )
     base_url: Url = Field("https://api.twilio.com", description="Where the API is, for a region or a test")
     content_url: Url = Field(
@@ -95,7 +99,13 @@ class TwilioProvider(Provider):
         super().__init__(
             name,
             block,
-            Capabilities(channels, concurrency=block.concurrency or 50, receipts=True, expires=True),
+            Capabilities(
+                channels,
+                concurrency=block.concurrency or 50,
+                receipts=True,
+                expires=True,
+                longest_validity=LONGEST_VALIDITY,
+            ),
         )
         self._block = block
         base = f"{block.base_url.rstrip('/')}/2010-04-01/Accounts/{block.account_sid}"

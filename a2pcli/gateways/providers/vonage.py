@@ -52,6 +52,10 @@ from a2pcli.messages import Cause, Message, Outcome, Verdict
 _HASHES = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
 
 
+LONGEST_VALIDITY = 604_800
+"""Seconds."""
+
+
 class VonageBlock(CallbackBlock):
     """Settings of Vonage."""
 
@@ -68,7 +72,7 @@ class VonageBlock(CallbackBlock):
         None, description="The account's signature secret, to know Vonage's callbacks by"
     )
     validity: int | None = Field(
-        None, ge=20, le=604_800, description="Seconds after which Vonage gives up on a message"
+        None, ge=20, le=LONGEST_VALIDITY, description="Seconds after which Vonage gives up on a message"
     )
     base_url: Url = Field(
         "https://rest.nexmo.com", description="Where the SMS API and the balance are, for a test"
@@ -101,6 +105,7 @@ class VonageProvider(Provider):
                 receipts=True,
                 # WhatsApp knows no time after which it gives up, and MMS none below five minutes.
                 expires=set(block.channels) == {"sms"},
+                longest_validity=LONGEST_VALIDITY,
             ),
         )
         self._block = block

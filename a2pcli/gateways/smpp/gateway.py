@@ -20,7 +20,7 @@ from a2pcli.gateways.smpp.asking import Asker
 from a2pcli.gateways.smpp.inbound import AS_RECEIVED, Inbound
 from a2pcli.gateways.smpp.link import Link, NotBound, Route
 from a2pcli.gateways.smpp.session import Answer, Listener, Session
-from a2pcli.gateways.smpp.settings import SmppBlock
+from a2pcli.gateways.smpp.settings import LONGEST_VALIDITY, SmppBlock
 from a2pcli.gateways.smpp.writing import Part, Unwritable, Writer
 from a2pcli.messages import Cause, Message, Outcome, Verdict
 
@@ -47,6 +47,7 @@ class SmppGateway:
             concurrency=min(block.concurrency or block.window * block.connections, 10_000),
             receipts=block.bind != "transmitter" and block.receipts.request != "none",
             expires=True,
+            longest_validity=LONGEST_VALIDITY,
             finds_by_id=True,
         )
         self.leaving: Callable[[Sequence[Message]], None] = lambda _batch: None

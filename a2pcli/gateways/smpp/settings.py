@@ -63,6 +63,10 @@ Ascii = Annotated[str, AfterValidator(_ascii)]
 Octet = Annotated[int, Field(ge=0, le=255)]
 
 
+LONGEST_VALIDITY = 2_678_399
+"""Seconds: a relative time has two digits for days, 00 to 31 (SMPP 3.4, 7.1.1); months and years vary in length."""
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
@@ -144,7 +148,7 @@ class SmppBlock(GatewayBlock):
     destination: AddressKind | None = Field(None, description="TON and NPI of recipients")
     service_type: Annotated[Ascii, Field(max_length=5)] = Field("", description="Service type")
     validity: int | None = Field(
-        None, ge=1, le=2_678_399, description="Seconds after which the operator gives up on a message"
+        None, ge=1, le=LONGEST_VALIDITY, description="Seconds after which the operator gives up on a message"
     )
     receipts: ReceiptSettings = Field(default_factory=ReceiptSettings, description="Delivery receipts")
     errors: Annotated[dict[int, str], BeforeValidator(_errors)] = Field(

@@ -21,7 +21,7 @@ from a2pcli.content.parts import (
     units_in,
 )
 from a2pcli.gateways.smpp.addressing import recipient, recipient_kind, source
-from a2pcli.gateways.smpp.settings import SmppBlock
+from a2pcli.gateways.smpp.settings import LONGEST_VALIDITY, SmppBlock
 from a2pcli.messages import Cause, Message, Outcome, Verdict
 
 Part = bytes
@@ -220,8 +220,8 @@ def _refused(cause: Cause, code: str, detail: str) -> Unwritable:
 
 
 def _relative(seconds: int) -> str:
-    """A relative time of SMPP (7.1.1): ``YYMMDDhhmmss000R``; months and years are left out, since they vary."""
-    minutes, second = divmod(seconds, 60)
+    """Return a relative time of SMPP (7.1.1): ``YYMMDDhhmmss000R``, at most ``LONGEST_VALIDITY``."""
+    minutes, second = divmod(min(seconds, LONGEST_VALIDITY), 60)
     hours, minute = divmod(minutes, 60)
     days, hour = divmod(hours, 24)
     return f"0000{days:02}{hour:02}{minute:02}{second:02}000R"
