@@ -1,9 +1,10 @@
-"""A run counted, and the count kept: a pass over a million attempts costs a second, a list of fifty runs must not.
+"""Counts a run and stores the counts: a pass over a million attempts takes a second, which a list of fifty runs cannot
+afford.
 
 What a plan says is counted by its chunks, group by group; what happened is counted from the attempts, and taken off
 the plan's groups; what is left of those waits, or is what became of all the untouched.
-A count is kept with the run only while nobody sends it, by whoever changed it: ``plans.changed`` takes the kept
-count away, and ``keep`` puts the new one in its place, in the same transaction. Who reads writes nothing.
+Counts are stored with the run only while it is not being sent, by the process that changed it: ``plans.changed``
+removes the stored counts, and ``keep`` stores new ones in the same transaction. Reading never writes.
 """
 
 from __future__ import annotations

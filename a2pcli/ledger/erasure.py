@@ -1,7 +1,7 @@
-"""One person's data taken away: what ``people erase`` does to the ledger.
+"""Erases one person's data from the ledger, for ``people erase``.
 
-Erased means: no table names the number, nothing the person was sent, and no sentence that may hold either; the
-rows of messages stay as rows, so that every run's counts hold. On SQLite the bytes go too: freed space is
+Afterwards no table holds the address, the texts sent to it, or a sentence that may quote either. The rows of messages
+stay, so that every run's counts remain right. On SQLite the bytes go too: freed space is
 overwritten, the write-ahead log emptied and the file written anew. What backups, snapshots, a server's own logs
 and an SSD's spare blocks hold is out of this program's reach.
 """

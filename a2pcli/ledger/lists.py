@@ -1,7 +1,7 @@
-"""Do-not-contact lists that were imported: of each, the name and the moment up to which it says who opted out.
+"""Imported do-not-contact lists: the name of each, and the moment up to which it records opt-outs.
 
-A list only ever grows here: who is missing from a newer file of the same list stays suppressed, since nobody
-knows whether that person came back or the file is short.
+Entries are only added: a person who is missing from a newer file of the same list stays suppressed, because the file
+may be incomplete.
 """
 
 from __future__ import annotations

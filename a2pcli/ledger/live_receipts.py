@@ -1,7 +1,7 @@
-"""Receipts that came on the gateway's own connection while messages were sent.
+"""Receipts that arrive on the gateway's own connection while messages are sent.
 
 Their ids may not be written as the answers had them: they are matched by all the ways in which an id can be written.
-One that fits two messages is nobody's: its receipt stays in the inbox without a message.
+If an id matches two messages, its receipt stays in the inbox unmatched.
 """
 
 from __future__ import annotations

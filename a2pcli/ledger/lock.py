@@ -1,4 +1,4 @@
-"""Who may send a run, or change it while nobody sends it; and one planner a plan.
+"""Locks: a run has one sender, is changed only while it is not being sent, and has one planner.
 
 A sender of a SQLite ledger has a lock of the operating system, which ends with its process however that ends. In
 every ledger it has a row in ``senders`` as well, which its transactions ask for (see ``holds``). On a server several

@@ -5,7 +5,7 @@ from its claim until it is settled, and from then for as long as the quota's spa
 calendar if it was in flight at midnight. Claims of all processes count under one lock for each quota, in the
 transaction that claims, so two of them never claim what only one may send. Counts are kept for pieces of time (a
 hundredth of the span), so a claim reads some hundred rows at most. A sender that begins compares them with the attempts
-in the ledger, which know what was sent while nobody counted, and what became of a killed process's messages.
+in the ledger, which include messages sent before the quota was counted, and the outcomes of a killed process's messages.
 """
 
 from __future__ import annotations

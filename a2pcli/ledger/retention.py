@@ -1,9 +1,9 @@
-"""Retention: what is known of people goes when it is old enough, and what is counted stays.
+"""Retention: deletes old personal data and keeps the counts.
 
-Of a run that has ended, first the texts go, then the people: rows of those who got nothing are deleted, and so
-are those who got a message, unless the campaign's occurrence may still be planned again. There the row stays as a
-key (``person``) without anything else, since it is what keeps the person from getting the same message twice; for
-an occurrence whose rows are gone, a new plan is refused. The run's totals are kept in its summary before.
+When a run has ended, its texts are deleted first, then its people: rows of people who got nothing, and of people who
+got a message, unless the campaign's occurrence may still be planned again. In that case only the key of the row
+(``person``) stays, which prevents sending the same message to the person twice; an occurrence whose rows were deleted
+cannot be planned again. The run's totals are kept in its summary before.
 
 Never touched: the suppression list, consents, the audit trail, and every run that can still send.
 """

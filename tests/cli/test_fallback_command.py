@@ -205,16 +205,26 @@ def test_erasing_and_exporting_a_person_takes_in_what_would_be_tried_next(tmp_pa
     assert shop.run("ledger", "check").status == 0
 
 
+@pytest.mark.parametrize(("after", "is_told"), [("12 h", True), ("10 h", False)])
 def test_a_time_to_fall_back_that_is_longer_than_the_provider_keeps_a_message_is_told_at_its_line(
-    tmp_path: Path,
+    tmp_path: Path, after: str, is_told: bool
 ) -> None:
+    """Twilio gives up on a message after ten hours at most."""
     shop = shop_of(tmp_path)
-    settings = shop.folder / "a2pcli.yaml"
-    before = settings.read_text()
-    twilio = (
-        "  mail:\n    type: twilio\n    account_sid: AC00000000000000000000000000000000\n"
-        "    auth_token: ${TOKEN}\n    channels: [whatsapp]\n"
+    settings = (shop.folder / "a2pcli.yaml").read_text()
+    line = "  text: {type: outbox, file: texts.jsonl}\n"
+    assert line in settings
+    sid = "AC" + "0" * 32
+    twilio = f"  text: {{type: twilio, account_sid: {sid}, auth_token: '${{TOKEN}}'}}\n"
+    shop.write("a2pcli.yaml", settings.replace(line, twilio))
+    mail, text = (
+        "  email: {gateway: mail, sender: shop@example.com}\n",
+        "  sms: {gateway: text, sender: ACME}\n",
     )
-    assert before.count("  mail:\n") == 1
-    print(before)
-    change(shop, "[rejected, undelivered]", "[rejected, undelivered], after: 12 h")
+    change(shop, mail + text, text + mail)
+    change(shop, "[rejected, undelivered]", f"[rejected, undelivered], after: {after}")
+    checked = shop.run("check", "order.yaml", TOKEN="t0ken")
+    told = "gateway 'text' gives up on a message after 10 h at most, before 'after' has passed"
+    assert (told in checked.err) == is_told, checked.err
+    where = next((one for one in checked.err.splitlines() if told in one), "order.yaml:8:")
+    assert "order.yaml:8:" in where

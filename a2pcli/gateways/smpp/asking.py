@@ -46,7 +46,7 @@ _LONGEST_ID = 64
 
 
 class Asker:
-    """Asks about messages on whichever session ``bound`` gives. ``meaning`` says what a status means."""
+    """Asks about messages on the session that ``bound`` returns. ``meaning`` returns the meaning of a status."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The SMPP gateway: messages become parts on one of the bound connections, and the answers one outcome for each."""
+"""The SMPP gateway: submits each message in parts on a bound connection, and makes one outcome of the answers."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from a2pcli.messages import Cause, Message, Outcome, Verdict
 log = logging.getLogger(__name__)
 
 REST_WITHIN = 60.0
-"""Seconds within which the rest of a message is tried again, when a part of it was taken; a submit has 120."""
+"""Seconds for which the remaining parts of a message are tried again once one was taken; a submit has 120."""
 REST_PAUSES = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""Seconds before each such try; the last holds on."""
+"""Seconds before each such try; the last is used for all later ones."""
 
 _UNLISTED = Code(
     "temporary", "the operator refused it with a status of its own (setting `errors` says what it means)"
@@ -61,7 +61,7 @@ class SmppGateway:
 
     @property
     def keep(self) -> Keep | None:
-        """Who stores receipts and replies."""
+        """Return the function that stores receipts and replies."""
         return self._inbound.keep
 
     @keep.setter
@@ -171,8 +171,9 @@ class SmppGateway:
         return await self._submit_parts(session, parts, message)
 
     async def _submit_parts(self, session: Session, parts: Sequence[Part], message: Message) -> Outcome:
-        """All parts at once. Where some were taken and others certainly not, these follow, as long as there is time:
-        a part of a message is worth nothing, and to send it whole again would be a second message."""
+        """Submit all parts at once. If some were taken and others certainly were not, submit the others again for
+        ``REST_WITHIN`` seconds: a message with a missing part cannot be read, and sending all of it again would be a
+        second message."""
         if message.parts != len(parts):
             message = replace(message, parts=len(parts))
         loop = asyncio.get_running_loop()
@@ -213,7 +214,7 @@ class SmppGateway:
     # -- connections ------------------------------------------------------------------------------------------
 
     def _free(self) -> Session | None:
-        """The bound session with the least to do."""
+        """Return the bound session with the fewest unanswered submits; None if none is bound."""
         best: Session | None = None
         for link in self._links:
             session = link.session
@@ -224,7 +225,7 @@ class SmppGateway:
         return best
 
     async def _bound(self) -> Session:
-        """A session, once one is bound. Raises ``NotBound`` where none of the next tries succeeds."""
+        """Return a session once one is bound. Raises ``NotBound`` if none of the next tries succeeds."""
         for link in self._links:
             link.start()
         links = [link for link in self._links if link.kind != "receiver"]
@@ -253,7 +254,7 @@ class SmppGateway:
         )
 
     def _answered(self, message: Message, answer: Answer, is_late: bool) -> None:
-        """Remember the id. Of a submit that counts as unknown it is kept as a receipt, which settles it."""
+        """Remember the id. If the submit already counts as unknown, store the id as a receipt, which settles it."""
         if answer.status != pdu.OK or answer.nack:
             return
         id = answer.message_id
@@ -264,7 +265,7 @@ class SmppGateway:
 
 
 def _is_missing(outcome: Outcome | None) -> bool:
-    """Whether a part certainly was not taken, and may be tried again."""
+    """Return whether a part certainly was not taken, and may be submitted again."""
     if outcome is None:
         return True
     passes = (Cause.RATE, Cause.TEMPORARY, Cause.UNREACHABLE)
@@ -272,17 +273,17 @@ def _is_missing(outcome: Outcome | None) -> bool:
 
 
 def _may_go_on(outcomes: Sequence[Outcome]) -> bool:
-    """Whether some parts were taken and all others may still be."""
+    """Return whether some parts were taken and all others may be submitted again."""
     taken = [one for one in outcomes if one.verdict is Verdict.ACCEPTED]
     missing = [one for one in outcomes if _is_missing(one)]
     return bool(taken and missing) and len(taken) + len(missing) == len(outcomes)
 
 
 def _together(outcomes: Sequence[Outcome]) -> Outcome:
-    """What the answers to the parts say of the message.
+    """Return the outcome of a message from the outcomes of its parts.
 
-    Taken when all are. Where none was taken and none may have been, the worst refusal counts. Anything else is
-    unknown: the person may get a piece of it, so it is never sent again.
+    It is accepted if all parts are. If no part was taken and none may have been, the worst refusal counts. Otherwise it
+    is unknown: the person may get a part of it, so it is never sent again.
     """
     taken = [one for one in outcomes if one.verdict is Verdict.ACCEPTED]
     ids = tuple(one.gateway_id if one.verdict is Verdict.ACCEPTED else None for one in outcomes)

@@ -26,16 +26,16 @@ log = logging.getLogger(__name__)
 AS_RECEIVED = "receipt:"
 """Stands before an id in a receipt that is not known to be the id of an answer."""
 COMPANY = 0.05
-"""Seconds that a receipt waits for others to be stored with."""
+"""Seconds a receipt waits, so that several are stored together."""
 AT_ONCE = 1_000
 KNOWN = 200_000
-"""Ids of which the message is known here; those of others are found in the ledger."""
+"""Number of ids whose message is remembered here; others are looked up in the ledger."""
 PATIENCE = 10.0
-"""Seconds that what came is given to be stored at the end."""
+"""Seconds allowed at the end for storing what was received."""
 
 
 class _Came(NamedTuple):
-    """A receipt or a reply, and where it is acknowledged; of an answer of our own, nowhere."""
+    """A receipt or a reply, and the session that acknowledges it; None for a record of an answer."""
 
     session: Session | None
     sequence: int
@@ -44,7 +44,7 @@ class _Came(NamedTuple):
 
 
 class Inbound:
-    """Between the sessions and whoever keeps what they hear."""
+    """Collects what the sessions receive, and passes it on to be stored."""
 
     def __init__(self, block: SmppBlock) -> None:
         self._block = block
@@ -77,7 +77,7 @@ class Inbound:
         self._take(_Came(None, 0, receipt, None))
 
     def delivered(self, session: Session, sequence: int, found: Delivered) -> None:
-        """A deliver_sm came."""
+        """Handle a deliver_sm."""
         if self.keep is None:
             session.answer_delivery(sequence, pdu.TRY_AGAIN)
             return
@@ -95,14 +95,14 @@ class Inbound:
         self._take(_Came(session, sequence, receipt, None))
 
     async def all_kept(self) -> None:
-        """Until nothing waits to be stored, or storing fails."""
+        """Return once nothing waits to be stored, or after ``PATIENCE`` seconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE):
                 while self._storing is not None:
                     await asyncio.wait([self._storing])
 
     async def close(self) -> None:
-        """End; what is not stored stays with the operator."""
+        """Stop storing; the operator keeps what was not acknowledged."""
         if self._storing is not None:
             self._storing.cancel()
             await asyncio.gather(self._storing, return_exceptions=True)
@@ -111,7 +111,8 @@ class Inbound:
     def _with_reference(self, receipt: Receipt) -> Receipt:
         """The receipt with the message's reference and the id as the answer had it, where one message alone fits.
 
-        Else its id is marked as that of a receipt, where the two may differ: nobody is to take it for an answer's.
+        Otherwise the id is marked as a receipt's, where the two may be written differently, so that it is not taken for
+        an answer's.
         """
         if receipt.reference is not None:
             return receipt

@@ -144,7 +144,7 @@ class Link:
             return
         if isinstance(found, NotBound):
             future.set_exception(found)
-            future.exception()  # nobody need be waiting any more
+            future.exception()  # there may be no waiter left to read it
         else:
             future.set_result(found)
 

@@ -26,7 +26,7 @@ READ_AT_ONCE = 32_768
 TICK = 0.25
 """Seconds between two looks at what is overdue, at most: no message has a timer of its own."""
 STOOD_STILL = 1.0
-"""Seconds of a tick beyond its time: this process stood still, and nobody else was late."""
+"""Seconds by which a tick may be late. Beyond that this process was paused, and the operator is not to blame."""
 REMEMBERED = 10_000
 """Submits without an answer in time of which a late one is still understood."""
 BYE = 2.0
@@ -248,7 +248,7 @@ class Session(asyncio.BufferedProtocol):
         elif command == pdu.ENQUIRE_LINK:
             self._write(pdu.pdu(pdu.ENQUIRE_LINK | pdu.RESPONSE, sequence))
         elif command == pdu.GENERIC_NACK and sequence not in self._control:
-            # It could not read something of ours, and nobody knows what: what comes next may be as unread.
+            # The operator could not read a PDU, and does not say which: later ones may be unreadable too.
             self.hang_up("the operator lost track of what was sent")
         elif command & pdu.RESPONSE:
             wanted, future = self._control.get(sequence, (0, None))
