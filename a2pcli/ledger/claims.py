@@ -4,10 +4,10 @@ A sender passes in the outcomes it has and gets its next batch; the one commit m
 durable together, so that a group of messages costs one flush of the disk.
 
 Which messages are next: half of a claim are rows that waited and whose moment has come (a small index knows them),
-half are untouched messages of the plan, in the file's order; where there are too few of one kind,
-more of the other. So neither keeps the other from leaving: rows that the gateway would not take again and again must
-not stand in front of a million that it would. Nothing is written for people outside their permitted
-hours: their messages stay as planned. What was tried and goes back to ``planned`` gets a ``due_at``, so the index knows all of it.
+half are untouched messages of the plan, in the file's order; where there are too few of one kind, more of the other.
+So neither keeps the other from leaving: rows that the gateway would not take again and again must not stand in front
+of a million that it would. Nothing is written for people outside their permitted hours: their messages stay as
+planned. What was tried and goes back to ``planned`` gets a ``due_at``, so the index knows all of it.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """The next attempt of a message, where the one before has ended and did not arrive.
 
-That is: the gateway refused it, or accepted it and its receipts say that it was not delivered. The earlier attempt is marked
-as followed, which takes it out of the index ``attempts_once``, and the next one waits for a claim, as a row that is
-tried again does: opt-outs, consent, caps and hours are checked again then, and the claim takes the person's place.
-Both are one transaction under the run's lock, as are receipts, so of a receipt "delivered" and the next attempt one
-comes first. If it is the attempt, a receipt may still come before the claim: then the attempt is taken back.
+That is: the gateway refused it, or accepted it and its receipts say that it was not delivered. The earlier attempt is
+marked as followed, which takes it out of the index ``attempts_once``, and the next one waits for a claim, as a row
+that is tried again does: opt-outs, consent, caps and hours are checked again then, and the claim takes the person's
+place. Both are one transaction under the run's lock, as are receipts, so of a receipt "delivered" and the next
+attempt one comes first. If it is the attempt, a receipt may still come before the claim: then the attempt is taken
+back.
 """
 
 from __future__ import annotations

@@ -4,8 +4,9 @@ A provider counts a message when it comes in: somewhere between its claim and it
 from its claim until it is settled, and from then for as long as the quota's span is; it counts in a new day of the
 calendar if it was in flight at midnight. Claims of all processes count under one lock for each quota, in the
 transaction that claims, so two of them never claim what only one may send. Counts are kept for pieces of time (a
-hundredth of the span), so a claim reads some hundred rows at most. A sender that begins compares them with the attempts
-in the ledger, which include messages sent before the quota was counted, and the outcomes of a killed process's messages.
+hundredth of the span), so a claim reads some hundred rows at most. A sender that begins compares them with the
+attempts in the ledger, which include messages sent before the quota was counted, and the outcomes of a killed
+process's messages.
 """
 
 from __future__ import annotations
