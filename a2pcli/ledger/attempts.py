@@ -80,6 +80,8 @@ class Attempts(SubStore):
                 )
                 raise LedgerError(problem)
             lost, progress = claims.start(connection, run, now, lease)
+            if run.number in self._choosers:
+                choosing.wake(connection, run, now)
             mine, budget = None, self._budgets.get(run.number, {})
             if lease is not None:
                 mine, progress = sharing.join(connection, run, progress, lease, now, budget)

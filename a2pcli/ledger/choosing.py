@@ -17,12 +17,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from sqlalchemy import bindparam, case, update
+from sqlalchemy.engine import Connection
 
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger.outcomes import IS_SUBMITTING, hold_back, note_each
-from a2pcli.ledger.records import Claimed
+from a2pcli.ledger.records import Claimed, Run
 from a2pcli.ledger.statements import PreparedStatement
 from a2pcli.ledger.tables import attempts
+from a2pcli.messages import State
 
 if TYPE_CHECKING:
     from a2pcli.ledger.one_claim import Claim
@@ -95,6 +97,12 @@ _go_by = PreparedStatement(
     ),
     *("b_gateway", "b_parts", "b_cost", "b_currency", "b_id"),
 )
+
+
+def wake(connection: Connection, run: Run, now: int) -> None:
+    """Messages that an earlier sender held for a gateway that was busy are asked for at once."""
+    held = (_a.run == run.number, _a.due_at > now, _a.reason.is_(None), _a.code.is_(None))
+    connection.execute(update(attempts).where(*held, _a.state == str(State.PLANNED)).values(due_at=now))
 
 
 MOST_HELD = 500

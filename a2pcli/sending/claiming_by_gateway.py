@@ -67,6 +67,8 @@ class ClaimingByGateway(Claiming):
 
     def took(self, exchange: Exchange, want: int, seconds: float, asked_at: int) -> None:
         """Update after a transaction; see ``Claiming.took``."""
+        if self.router is not None:  # the run is not over while messages wait for a busy gateway
+            self._policy.hope_until = max(self._policy.hope_until, self.router.hope_until())
         for own in self._own.values():
             own.wrote(seconds, looks_far=self.looks_far)
         found = exchange.by_gateway

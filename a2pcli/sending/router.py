@@ -32,7 +32,7 @@ LATEST = 30.0
 """The same at the latest."""
 LONG = 5.0
 """Seconds: a gateway that asks for a longer wait has lost its share."""
-LEAST_SPEED = 20.0
+LEAST_SPEED = 200.0
 """Messages a second that a gateway is taken to take before it is known."""
 TOO_MANY = 10
 """Rejections in a row that are more likely the gateway's fault than the numbers'."""
@@ -296,7 +296,7 @@ class _Asked:
         state = self._router._states[name]
         self._router._remember(name)
         if self._rooms.get(name, 1) <= 0:  # it is only busy: the message waits for it
-            speed = max(state.speed.per_second, LEAST_SPEED)
+            speed = max(2 * state.speed.per_second, LEAST_SPEED)
             state.asked_until = max(state.asked_until, self._now + AGAIN) + 1 / speed
             again_in = min(state.asked_until - self._now, LATEST)
             self._router.waits_until = max(self._router.waits_until, self._now + again_in)
@@ -362,7 +362,9 @@ class _Asked:
         soon = [
             max(one.lane.breaker.reopens_in(self._now), one.lane.pace.held(self._now))
             for one in states
-            if one.lane.stopped is None and self._now >= one.out_until
+            if one.lane.stopped is None
+            and self._now >= one.out_until
+            and self._rooms.get(one.lane.name, 1) != USED_UP
         ]
         if not soon:
             return LATEST
