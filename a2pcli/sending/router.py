@@ -357,9 +357,7 @@ class _Asked:
     def _reopens_in(self, route: MessageRoute) -> float:
         """Seconds after which a message is asked for again that may go by no gateway now."""
         fitting = (leg for leg in route.legs if leg is route.legs[0] or self._is_affordable(leg))
-        states = [
-            self._router._states[leg.gateway] for leg in fitting if leg.gateway in self._router._states
-        ]
+        states = [self._router._states[leg.gateway] for leg in fitting if leg.gateway in self._router._states]
         soon = [
             max(one.lane.breaker.reopens_in(self._now), one.lane.pace.held(self._now))
             for one in states
