@@ -36,7 +36,7 @@ from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, InvalidInput, LedgerError, Problem, Refused, UsageError
 from a2pcli.gateways.by_channel import parts_of
 from a2pcli.ledger.about import TOLERANCE
-from a2pcli.ledger.alternatives import names_by_channel
+from a2pcli.ledger.alternatives import names_by_channel, names_of
 from a2pcli.ledger.lock import sender_lock
 from a2pcli.ledger.records import FAR, SENDABLE, Run, RunState, now_ms
 from a2pcli.planning.basis import Difference
@@ -339,9 +339,9 @@ class _Call:
     def send(self, run: Run, gateway: Gateway, changes: Sequence[Difference] = ()) -> Sent:
         """Send the remaining messages of the run; returns how it ended and its totals."""
         ledger, watcher = self.ledger, self.watcher
-        block = gateway_settings(self.settings, run.gateway)
-        options = send_options(run, self.settings, block, self.request)
-        prints = block.get("type", run.gateway) == "console"
+        blocks = {name: gateway_settings(self.settings, name) for name in names_of(run)}
+        options = send_options(run, blocks, self.settings, self.request)
+        prints = any(one.get("type", name) == "console" for name, one in blocks.items())
         stop, inbox = StopRequest(), LiveInbox(ledger, run, self.settings)
         with (
             _recorded(ledger, run),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from a2pcli.config.accounts import account_pace
@@ -18,18 +19,16 @@ if TYPE_CHECKING:
 
 
 def send_options(
-    run: Run, settings: LoadedSettings, block: dict[str, Any], request: SendRequest
+    run: Run, blocks: Mapping[str, Mapping[str, Any]], settings: LoadedSettings, request: SendRequest
 ) -> SendOptions:
-    """What the run's plan, the gateway's block and the request say together. Raises ``Refused`` for a budget that
-    cannot be kept, ``InvalidInput`` for a ``concurrency`` that is no number."""
+    """What the run's plan, its gateways' blocks (by name) and the request say together. Raises ``Refused`` for
+    a budget that cannot be kept, ``InvalidInput`` for a ``concurrency`` that is no number."""
     rate = run.sending.get("rate")
     given: dict[str, Any] = {}
-    concurrency = request.concurrency or block.get("concurrency")
-    if concurrency:
-        try:
-            given["concurrency"] = int(concurrency)
-        except ValueError as error:
-            raise InvalidInput(f"gateways.{run.gateway}.concurrency: not a number") from error
+    if request.concurrency:
+        given["concurrency"] = request.concurrency
+    else:
+        given["own_concurrency"] = _concurrency(blocks)
     if request.max_cost:
         given["max_cost"] = _budget(run, request.max_cost)
     elif run.sending.get("max_cost"):
@@ -40,6 +39,18 @@ def send_options(
     given["shared"] = list({pace.key: pace for pace in found}.values())
     given["quotas"] = shared_quotas(run, accounts)
     return SendOptions(rate=Rate(**rate) if rate else None, wait=request.wait, **given)
+
+
+def _concurrency(blocks: Mapping[str, Mapping[str, Any]]) -> dict[str, int]:
+    """How many submits each gateway may be in at once, where its settings say it."""
+    found = {}
+    for name, block in blocks.items():
+        if many := block.get("concurrency"):
+            try:
+                found[name] = int(many)
+            except ValueError as error:
+                raise InvalidInput(f"gateways.{name}.concurrency: not a number") from error
+    return found
 
 
 def _budget(run: Run, max_cost: str) -> dict[str, int]:

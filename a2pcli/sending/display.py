@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 
-from a2pcli.sending.lanes import AllBreakers, AnyBreaker, AnyDispatcher, AnyPace
+from a2pcli.sending.lanes import AllBreakers, AllPaces, AnyBreaker, AnyDispatcher, AnyPace
 from a2pcli.sending.options import Progress, Rate
 from a2pcli.sending.run_policy import RunPolicy
 from a2pcli.sending.timing import HORIZON
@@ -49,10 +49,20 @@ class Display:
         return tally.left + tally.back + self._dispatcher.flying + self._dispatcher.ready
 
     @property
+    def _is_idle(self) -> bool:
+        return not (self._dispatcher.flying or self._dispatcher.ready)
+
+    @property
     def _waits_for_one_of_several(self) -> bool:
         """Whether nothing is on its way although a gateway of several is tried again later."""
-        is_idle = not (self._dispatcher.flying or self._dispatcher.ready)
-        return is_idle and isinstance(self._breaker, AllBreakers) and self._breaker.some_open
+        return self._is_idle and isinstance(self._breaker, AllBreakers) and self._breaker.some_open
+
+    def _is_held(self, now: float) -> bool:
+        """Whether nothing is on its way because gateways asked to wait: all of them, or the one that has messages
+        left."""
+        if self._pace.held(now) > HORIZON:
+            return True
+        return self._is_idle and isinstance(self._pace, AllPaces) and self._pace.longest(now) > HORIZON
 
     def look(self, now: float, waits_until: int | None) -> None:
         """Show progress if it is time to. ``waits_until`` (UTC ms): when the next message may be sent, if all of them
@@ -68,9 +78,9 @@ class Display:
             state = "stopping"
         elif self._breaker.open or self._breaker.half_open or self._waits_for_one_of_several:
             state = "gateway-down"
-        elif self._pace.held(now) > HORIZON:
+        elif self._is_held(now):
             state = "holding"
-        elif self._policy.stands_by and not (self._dispatcher.flying or self._dispatcher.ready):
+        elif self._policy.stands_by and self._is_idle:
             state = "standing-by"
         elif waits_until is not None:
             state = "waiting"

@@ -54,6 +54,7 @@ def lanes_of(gateway: Gateway, options: SendOptions) -> list[Lane]:
 
 
 def _lane(gateway: Gateway, options: SendOptions) -> Lane:
-    submits = max(1, min(options.concurrency, gateway.capabilities.concurrency))
+    most = options.own_concurrency.get(gateway.name, options.concurrency)
+    submits = max(1, min(most, gateway.capabilities.concurrency))
     breaker = Breaker(options.breaker, submits * max(1, gateway.capabilities.batch))
     return Lane(gateway, gateway.name, Pace(options.rate), breaker, submits)

@@ -70,6 +70,10 @@ class AllPaces:
         """Return the seconds for which no lane may send."""
         return min((one.pace.held(now) for one in self._lanes if one.stopped is None), default=0.0)
 
+    def longest(self, now: float) -> float:
+        """Return the seconds after which all lanes that are not stopped may send again."""
+        return max((one.pace.held(now) for one in self._lanes if one.stopped is None), default=0.0)
+
     def within(self, horizon: float, now: float) -> float:
         """Return the number of slots in the next ``horizon`` seconds, over all lanes."""
         return sum(one.pace.within(horizon, now) for one in self._lanes if one.stopped is None)

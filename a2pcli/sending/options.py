@@ -41,7 +41,9 @@ class SendOptions:
     quotas: Sequence[SharedQuota] = ()
     """Quotas of the account and of senders, counted over all processes and runs of the same ledger."""
     concurrency: int = 100
-    """Maximum number of submits in flight; never above the gateway's own limit."""
+    """Maximum number of submits in flight for each gateway; never above the gateway's own limit."""
+    own_concurrency: Mapping[str, int] = field(default_factory=dict)
+    """The same for some gateways, by name, instead of ``concurrency``."""
     max_attempts: int = 6
     """Tries of one message that a run waits for. After these it is retried only while other messages are sent."""
     backoff_base: float = 1.0

@@ -186,5 +186,5 @@ def test_in_a_run_of_several_gateways_a_message_takes_one_slot_of_the_campaigns_
     channels = {"sms": {"gateway": "one"}, "email": {"gateway": "two"}}
     rate = {"per_second": 20.0, "unit": "messages"}
     run = plan_run(ledger, 1, gateway="one", sending={"channels": channels, "rate": rate})
-    shared = send_options(run, load_settings(tmp_path), {}, SendRequest()).shared
+    shared = send_options(run, {}, load_settings(tmp_path), SendRequest()).shared
     assert sorted(one.per_second for one in shared) == [20.0, 50.0, 90.0]
