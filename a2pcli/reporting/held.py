@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -62,11 +63,20 @@ def held_lines(waiting: Sequence[Waiting], most: int = 4, *, zone: str | None = 
     lost = sum(one.messages for one in waiting if one.reason == Reason.UNKNOWN_ZONE)
     if lost:
         lines.append(f"{lost:,} held, their time zone is unknown: {NO_ZONE}")
-    for one in quota[:most]:
-        when = (
-            "they have more parts than it allows" if one.until >= FAR else f"until {local(one.until, zone)}"
-        )
-        lines.append(f"{one.messages:,} held for a quota: {when}")
+    return lines + _quota_lines(quota, most, zone)
+
+
+def _quota_lines(waiting: Sequence[Waiting], most: int, zone: str | None) -> list[str]:
+    """The messages that wait for a quota, by the minute until which they wait; those after the first are summed up."""
+    by_minute: Counter[str] = Counter()
+    for one in waiting:
+        if one.until < FAR:
+            by_minute[f"until {local(one.until, zone)}"] += one.messages
+    lines = [f"{many:,} held for a quota: {when}" for when, many in list(by_minute.items())[:most]]
+    if later := sum(list(by_minute.values())[most:]):
+        lines.append(f"{later:,} held for a quota: longer, the last {list(by_minute)[-1]}")
+    if never := sum(one.messages for one in waiting if one.until >= FAR):
+        lines.append(f"{never:,} held for a quota: they have more parts than it allows")
     return lines
 
 

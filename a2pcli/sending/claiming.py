@@ -54,6 +54,8 @@ class Claiming:
         """UTC ms at which the first waiting message may be sent; 0 if unknown."""
         self.quota: QuotaWait | None = None
         """The used-up quota, if that is why nothing was claimed."""
+        self.stays_until = 0
+        """UTC ms: the due time of waiting messages for which the sender decided to stay; 0 if none."""
         self._asked_at = 0  # UTC ms for which the ledger gave ``next_due``
         self.rooms: Rooms | None = None
         """Of a run with several gateways: what each had room for when ``want`` was asked for last."""
@@ -152,7 +154,8 @@ class Claiming:
     def waits_until(self) -> int | None:
         """UTC ms for which all remaining messages wait, including a quota that frees up soon; None if they do not
         wait."""
-        waits = self.waits or (self.quota is not None and self._is_idle)
+        stays = self.quota is not None or 0 < self.next_due <= self.stays_until
+        waits = self.waits or (stays and self._is_idle)
         return self.next_due if waits and self.next_due > self._clock() else None
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from a2pcli.ledger.records import FAR, Run, RunState
+from a2pcli.reasons import Reason
 from a2pcli.sending import endings
 from a2pcli.sending.claiming import Claiming
 from a2pcli.sending.display import Display
@@ -80,8 +81,10 @@ class EndOfRun:
             return
         waiting = await self._writer.waiting()
         stopped = self._policy.why_some_stopped(self._display.left)
-        if self._options.wait and any(one.until < FAR for one in waiting):
-            self._waited_for = self._claiming.next_due
+        soon = self._clock() + int(self._options.longest_hold * 1000)
+        has_room_soon = any(one.reason == Reason.QUOTA and one.until <= soon for one in waiting)
+        if has_room_soon or (self._options.wait and any(one.until < FAR for one in waiting)):
+            self._waited_for = self._claiming.stays_until = self._claiming.next_due
             return
         not_taken = self._policy.tally.planned - sum(one.messages for one in waiting)
         if stopped is not None:

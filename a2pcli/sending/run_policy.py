@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
@@ -25,6 +26,8 @@ from a2pcli.sending.options import Ended, SendOptions
 from a2pcli.sending.retry import Decision, RetryPolicy, decide, not_taken, pause_of
 from a2pcli.sending.router import Router
 from a2pcli.sending.tally import Tally
+
+log = logging.getLogger(__name__)
 
 
 class Departure(Enum):
@@ -189,6 +192,8 @@ class RunPolicy:
         if lane.stopped is None:
             lane.stopped, lane.stopped_at = problem, self._time()
             self._wake()
+            if any(one.stopped is None for one in self._lanes):
+                log.warning("%s; the run goes on with its other gateways", problem.message)
         if all(one.stopped is not None for one in self._lanes):
             self.end(Ended.PAUSED, problem if len(self._lanes) == 1 else self._all_stopped())
 

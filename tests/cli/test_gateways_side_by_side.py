@@ -36,7 +36,7 @@ EMAILS, TEXTS = 60, 40
 
 
 def block(there: Loopback, channel: str, **more: Any) -> dict[str, Any]:
-    return gateway_block(there.port, channels=[channel], concurrency=8, **more)
+    return gateway_block(there.port, channels=[channel], **{"concurrency": 8, **more})
 
 
 def campaign(project: Project, mail: Loopback, text: Loopback, texts: int = TEXTS, **more: Any) -> Project:
@@ -180,3 +180,21 @@ def test_when_all_gateways_are_down_the_run_pauses_and_names_each(project: Proje
         assert send(project).status == 0
         assert once_each(mail, EMAILS)
         assert once_each(text, TEXTS)
+
+
+def test_each_gateway_has_its_own_concurrency(project: Project) -> None:
+    """The first channel's, which takes one request at a time, does not slow down the others."""
+
+    def slowly(_receipt: Receipt, n: int) -> Reply:
+        return Reply(body={"id": f"m{n}"}, after=0.02)
+
+    with Loopback(slowly) as mail, Loopback(slowly) as text:
+        campaign(project, mail, text, concurrency=5)
+        settings = json.loads((project.folder / "a2pcli.yaml").read_text())
+        settings["gateways"]["mail"]["concurrency"] = 1
+        project.write("a2pcli.yaml", json.dumps(settings))
+        assert send(project).status == 0
+        assert once_each(mail, EMAILS)
+        assert once_each(text, TEXTS)
+    assert mail.provider.most_at_once == 1
+    assert text.provider.most_at_once == 5

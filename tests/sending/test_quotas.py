@@ -245,6 +245,16 @@ def test_a_senders_quota_holds_up_its_own_messages_alone(ledger: Ledger) -> None
     assert "15 messages wait for a quota, the first until 2027-01-16 00:00" in result.reason.message
 
 
+def test_a_senders_quota_that_has_room_soon_is_waited_for(ledger: Ledger) -> None:
+    """As one that binds every message is: nobody has to run the command again every minute."""
+    run = plan_run(ledger, 40, sender=None, senders=("+14155550101", "ACME"))
+    own = SharedQuota("sender 1", parse_quota("5/minute"), "sender 1", "+14155550101", counts="+14155550101")
+    result, seconds = send_in_no_time(ledger, run, ScriptedGateway(), SendOptions(quotas=[own]))
+    assert result.ended is Ended.FINISHED
+    assert states(ledger, run) == {"accepted": 40}
+    assert 180 <= seconds < 240
+
+
 def test_a_killed_senders_messages_are_counted_once(ledger: Ledger) -> None:
     """What it had claimed and not settled is unknown, and counts; the next sender counts from the attempts."""
     lost = ScriptedGateway(lambda _m, n: RuntimeError("gone") if n >= 10 else ACCEPTED)

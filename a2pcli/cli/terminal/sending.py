@@ -63,7 +63,7 @@ from a2pcli.reporting.values import (
 
 ENDINGS = {
     Ended.FINISHED: ("green", "finished"),
-    Ended.WAITING: ("cyan", "waiting for permitted hours"),
+    Ended.WAITING: ("cyan", "waiting"),
     Ended.PAUSED: ("yellow", "paused"),
     Ended.OVER_BUDGET: ("red", "stopped: budget reached"),
     Ended.INTERRUPTED: ("yellow", "interrupted"),
