@@ -256,7 +256,7 @@ def test_a_free_text_whose_window_closed_before_its_turn_does_not_leave(shop: Pr
 
 def test_the_plan_says_how_many_windows_may_close_before_their_turn(shop: Project) -> None:
     """Three free texts at one an hour: one window closes in between. Nothing is said where all leave in time."""
-    for n, hours in enumerate((20, 23.4, 1)):
+    for n, hours in enumerate((20, 22.7, 1)):
         wrote(shop, f"+44740012345{6 + n}", hours)
     shop.write("people.csv", PEOPLE.replace("Cid\tTab", "Cid"))
     file = campaign(shop, TEXT)

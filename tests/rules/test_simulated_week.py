@@ -163,7 +163,7 @@ def a_clock_that_is_passed_over(_lived: World, patch: pytest.MonkeyPatch) -> Non
         plan_cursor.PlanCursor,
         "take",
         lambda self, connection, most, goes: honest(
-            self, connection, most, lambda clock: clock != 2 and goes(clock)
+            self, connection, most, lambda kind: kind[0] != 2 and goes(kind)
         ),
     )
 

@@ -324,8 +324,8 @@ def confirm(question: str, *, refused: str, without_terminal: str, kept: str | N
     if not sys.stdin.isatty():
         raise Refused(Problem(f"{refused}: no terminal to ask for confirmation", hint=without_terminal))
     _forget_what_was_typed()
-    tell(f"{printable(question)} [y/N] ")
-    try:
+    try:  # from the question on: Ctrl-C may come before the answer is read
+        tell(f"{printable(question)} [y/N] ")
         answer = sys.stdin.readline()
     except KeyboardInterrupt:
         tell(f"\n{refused}{f' ({kept})' if kept else ''}\n")
