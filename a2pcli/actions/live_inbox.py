@@ -6,20 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from a2pcli.actions.addresses import is_own, own_numbers
-from a2pcli.actions.optouts import EVERYTHING
+from a2pcli.actions.heard_replies import HeardReply, ReplyDesk, is_stop
 from a2pcli.actions.receipts import tells_optout
-from a2pcli.actions.replies import PIECE, HandledReply, handle_reply, keep_reply, keeps_texts, stop_keywords
-from a2pcli.addresses.any_address import any_address, kind_meant
-from a2pcli.addresses.kinds import Kind
-from a2pcli.addresses.phone.numbers import PhonePolicy, normalise
-from a2pcli.channels import channel_of
+from a2pcli.actions.replies import PIECE, HandledReply, keeps_texts
 from a2pcli.errors import LedgerError, Problem, Severity
 from a2pcli.gateways.base import HearsBack
 from a2pcli.ledger.live_receipts import add_live, settle_live
-from a2pcli.ledger.records import now_ms
-from a2pcli.ledger.replies import KeptReply
-from a2pcli.rules.keywords import Meaning, classify
 
 if TYPE_CHECKING:
     from a2pcli.config.load import LoadedSettings
@@ -41,8 +33,7 @@ class LiveInbox:
     ) -> None:
         self._ledger, self._run, self._settings = ledger, run, settings
         self._while_doing = while_doing
-        self._keywords: frozenset[str] | None = None
-        self._own: frozenset[str] | None = None
+        self._desk = ReplyDesk(ledger, settings)
         self._tells = tells_optout(settings)
         self._replies = self._stopped = self._unreadable = self._told = 0
         self._to_review: list[HandledReply] = []
@@ -97,44 +88,21 @@ class LiveInbox:
 
     def _act_on(self, replies: Sequence[WrittenReply], gateway: str) -> None:
         """A STOP keeps the person from every further message, also of this run; all of them are kept, or none."""
-        if self._keywords is None or self._own is None:
-            self._keywords = stop_keywords(self._settings)
-            self._own = own_numbers(self._settings, campaigns=True)
-        done: list[HandledReply] = []
-        unreadable = 0
+        source = self._source_of(gateway)
         with self._ledger.transaction():
-            for one in replies:
-                address = self._address_of(one.sender)
-                if address is None:
-                    unreadable += 1
-                    self._keep_unread(one, self._keywords, gateway)
-                elif not is_own(address, self._own):
-                    done.append(self._handle(one, address, self._keywords, gateway))
+            taken = [
+                self._desk.take(
+                    HeardReply(one.sender, one.to, one.text, one.received_at),
+                    channel=self._run.channel,
+                    gateway=gateway,
+                    source=source,
+                    run=self._run.id,
+                )
+                for one in replies
+            ]
+        done = [one.handled for one in taken if one.handled is not None]
+        unreadable = sum(one.is_unreadable for one in taken)
         self._replies += len(done) + unreadable
         self._unreadable += unreadable
-        self._stopped += sum(one.changed and one.reply.meaning is Meaning.STOP for one in done)
+        self._stopped += sum(map(is_stop, taken))
         self._to_review += [one for one in done if one.reply.flagged]
-
-    def _address_of(self, sender: str) -> str | None:
-        """The address of whoever wrote, of the kind that the run's channel has or that it looks like."""
-        region, channel = self._settings.settings.region, channel_of(self._run.channel)
-        if channel.kind is Kind.PHONE and kind_meant(sender)[0] is Kind.PHONE:
-            policy = PhonePolicy(region, allow_fictional=True, allow_fixed_line=True)
-            return normalise(sender, policy).number
-        return any_address(sender, region, channel.network).address
-
-    def _handle(self, one: WrittenReply, number: str, keywords: frozenset[str], gateway: str) -> HandledReply:
-        now, source = now_ms(), self._source_of(gateway)
-        done = handle_reply(self._ledger, number, one.text, EVERYTHING, keywords=keywords, now=now)
-        kept = done.kept(one.to, one.received_at, gateway)
-        texts = keeps_texts(self._settings)
-        keep_reply(self._ledger, done, kept, EVERYTHING, source, keep_texts=texts, now=now, run=self._run.id)
-        return done
-
-    def _keep_unread(self, one: WrittenReply, keywords: frozenset[str], gateway: str) -> None:
-        """A reply of whoever has no address (a short code, a name): kept as it came, and nobody to suppress.
-
-        To erase it: ``people erase`` with the sender as it was kept."""
-        meaning = classify(one.text, opted_out=False, survey_open=False, keywords=keywords).meaning
-        kept = KeptReply(one.sender, one.text, str(meaning), one.to, one.received_at, gateway)
-        self._ledger.replies.add([kept], self._source_of(gateway), keep_texts=keeps_texts(self._settings))

@@ -50,13 +50,18 @@ class HandledReply:
     line: int | None = None
 
     def kept(
-        self, recipient: str | None = None, at: int | None = None, gateway: str | None = None
+        self,
+        recipient: str | None = None,
+        at: int | None = None,
+        gateway: str | None = None,
+        id: str | None = None,
     ) -> KeptReply:
-        """The reply as the ledger keeps it: whom it was written to, when, and by which gateway it came, where that is
-        known."""
+        """The reply as the ledger keeps it: whom it was written to, when, by which gateway it came and with which of
+        its ids, where that is known."""
         from a2pcli.ledger.replies import KeptReply
 
-        return KeptReply(self.number, self.text, str(self.reply.meaning), recipient, at, gateway or "")
+        meaning = str(self.reply.meaning)
+        return KeptReply(self.number, self.text, meaning, recipient, at, gateway or "", id)
 
 
 def handle_reply(
@@ -69,10 +74,18 @@ def handle_reply(
     now: int,
     survey_open: bool = False,
     line: int | None = None,
+    written_at: int | None = None,
+    is_opt_out: bool = False,
 ) -> HandledReply:
-    """Understand one reply, suppress or lift by it. ``keywords`` mean stop by the law and the project's rules."""
+    """Understand one reply, suppress or lift by it. ``keywords`` mean stop by the law and the project's rules.
+
+    ``written_at`` (UTC milliseconds) is when it was written, for replies that may come in another order: a START from
+    before the person's newest STOP lifts nothing. ``is_opt_out``: it is a STOP, whatever the text is.
+    """
     holding = [one for one in ledger.optouts.of(number) if one.holds(now)]
     reply = classify(text, opted_out=bool(holding), survey_open=survey_open, keywords=keywords)
+    if is_opt_out and reply.meaning is not Meaning.STOP:
+        reply = Reply(Meaning.STOP)
     done, changed = "nothing done", False
     if reply.meaning is Meaning.STOP:
         changed = ledger.optouts.add(
@@ -85,7 +98,11 @@ def handle_reply(
         )
         done = f"suppressed for {scope.words}" if changed else "was already on the list"
     elif reply.meaning is Meaning.START:
-        done, changed = _start(ledger, number, now)
+        stopped = ledger.replies.stopped_at(number) if written_at is not None else None
+        if written_at is not None and stopped is not None and stopped > written_at:
+            done = "nothing done: it was written before their newest STOP"
+        else:
+            done, changed = _start(ledger, number, now)
     return HandledReply(number, text, reply, done, changed, line)
 
 

@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reconcile": ("reconcile", "Resolve messages whose outcome is unknown."),
     "cancel": ("cancel", "Cancel the messages that a run has not sent yet."),
     "receipts": ("receipts", "Import delivery receipts: what was delivered and what was not."),
+    "listen": ("listen", "Receive receipts and replies that providers send to your URL."),
     "optout": ("optout", "Manage opt-outs (the suppression list)."),
     "consent": ("consent", "Manage records of consent."),
     "people": ("people", "Export or erase everything stored about one person."),

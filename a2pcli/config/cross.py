@@ -5,6 +5,7 @@ They look at the data as typed, not at the model, so that they speak even while 
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Iterator
 from datetime import datetime
@@ -208,6 +209,7 @@ def settings_problems(document: Document) -> Iterator[Problem]:
             message = f"messages are excluded above {refuse} parts, before the warning above {warn}"
             yield document.problem(message, ("parts", key), code="parts")
     yield from route_problems(document)
+    yield from _listen(document)
     gateways = document.data.get("gateways")
     if not isinstance(gateways, dict):
         return
@@ -218,6 +220,30 @@ def settings_problems(document: Document) -> Iterator[Problem]:
             yield document.problem(message, ("gateways", name), of="key", hint=hint, code="gateway")
         if isinstance(block, dict):
             yield from _gateway(document, name, block)
+
+
+def _listen(document: Document) -> Iterator[Problem]:
+    """The gateways that ``listen:`` names must be there."""
+    block, gateways = document.data.get("listen"), document.data.get("gateways")
+    known = list(gateways) if isinstance(gateways, dict) else []
+    if not isinstance(block, dict):
+        return
+    secrets, unsigned = block.get("secrets"), block.get("unsigned")
+    named: list[tuple[Any, tuple[str | int, ...]]] = [
+        *((name, ("listen", "secrets", name)) for name in (secrets if isinstance(secrets, dict) else ())),
+        *(
+            (name, ("listen", "unsigned", place))
+            for place, name in enumerate(unsigned if isinstance(unsigned, list) else ())
+        ),
+    ]
+    for name, path in named:
+        if isinstance(name, str) and name.strip() not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean '{near[0]}'?" if near else "name a gateway that is under `gateways:`"
+            message = f"there is no gateway '{name.strip()[:40]}'"
+            yield document.problem(
+                message, path, of="key" if path[1] == "secrets" else "value", hint=hint, code="listen"
+            )
 
 
 def _gateway(document: Document, name: str, block: dict[str, Any]) -> Iterator[Problem]:

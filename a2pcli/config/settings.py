@@ -4,32 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from a2pcli.config.copy_rules import CopyRule, Strictness
-from a2pcli.config.environment import NOT_A_VARIABLE, names_variable
 from a2pcli.config.fields import LocaleName, Pace, ProgrammeName, Region, Strict, Template, Text, YesNo
 from a2pcli.config.frequency import Frequencies
 from a2pcli.config.law import LawRules, OwnHours
+from a2pcli.config.listen import EnvironmentName, ListenSettings
 from a2pcli.config.quotas import parse_quotas
 from a2pcli.config.retention import Retention
 from a2pcli.config.routes import RouteSettings
 from a2pcli.config.senders import Sender
-
-
-def _environment_name(typed: str) -> str:
-    if not names_variable(typed):
-        raise ValueError(*NOT_A_VARIABLE)
-    return typed.strip()
-
-
-EnvironmentName = Annotated[
-    str,
-    AfterValidator(_environment_name),
-    WithJsonSchema(
-        {"type": "string", "pattern": r"^\s*\$\{([A-Za-z_][A-Za-z0-9_]*|keyring:[^{}]+/[^{}]+)\}\s*$"}
-    ),
-]
 
 
 class Numbers(Strict):
@@ -160,6 +145,10 @@ class Settings(Strict):
     )
     replies: RepliesKept = Field(
         default_factory=RepliesKept, description="What the ledger keeps of people's replies"
+    )
+    listen: ListenSettings = Field(
+        default_factory=ListenSettings,
+        description="How `a2pcli listen` receives delivery receipts and replies from providers",
     )
     rates: Text | None = Field(None, description="Rate card CSV, relative to this file")
     smart: YesNo = Field(True, description="Replace typographic characters where that avoids UCS-2")

@@ -86,6 +86,15 @@ class Reply:
     is_opt_out: bool = False
 
 
+@runtime_checkable
+class AsksForToken(Protocol):
+    """A provider that first asks whether the URL is ours, with a token that was agreed on."""
+
+    def confirmation(self, request: CallbackRequest, token: str) -> bytes | None:
+        """Return the answer to such a request; None if it is another request, or the token is wrong."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Callback:
     """The content of a request; empty if it is not a callback of this provider."""

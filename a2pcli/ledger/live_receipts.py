@@ -7,7 +7,7 @@ If an id matches two messages, its receipt stays in the inbox unmatched.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
 from sqlalchemy import bindparam, select, update
@@ -18,10 +18,12 @@ from a2pcli.ledger import deliveries, told_optouts
 from a2pcli.ledger.bulk import read_rows
 from a2pcli.ledger.deliveries import Applied
 from a2pcli.ledger.faults import retrying
+from a2pcli.ledger.plans import run_from_row
 from a2pcli.ledger.receipt_ids import ids_of_attempts
+from a2pcli.ledger.receipt_rows import run_named_in
 from a2pcli.ledger.receipts import LOOKED_UP, PIECE
 from a2pcli.ledger.records import Run, now_ms
-from a2pcli.ledger.tables import ROWS_PER_RUN, attempts, receipts
+from a2pcli.ledger.tables import ROWS_PER_RUN, attempts, receipts, runs
 from a2pcli.ledger.told_optouts import TellsOptOut, no_opt_out
 from a2pcli.messages import State
 
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
     from a2pcli.ledger.store import Ledger
 
 _a, _r = attempts.c, receipts.c
+
+_FEW = 500
 
 
 Spellings: TypeAlias = Callable[[str], tuple[Sequence[str], Sequence[str]]]
@@ -55,6 +59,34 @@ def settle_live(
     out, uncounted = _match_spelt(ledger, gateway, spellings, tells, now)
     ledger.receipts.keep_totals(uncounted | _apply_again(ledger, run, now))
     return out
+
+
+def runs_of(found: Iterable[Receipt]) -> set[str]:
+    """Return the ids of the runs that references in receipts name."""
+    return {run for one in found if (run := run_named_in(one.reference)) is not None}
+
+
+def known_runs(ledger: Ledger, ids: Collection[str]) -> list[Run]:
+    """Return the runs with these ids that exist."""
+    wanted, found = sorted(ids), list[Run]()
+    with ledger.reading() as connection:
+        for some in (wanted[start : start + _FEW] for start in range(0, len(wanted), _FEW)):
+            rows = connection.execute(select(runs).where(runs.c.id.in_(some))).mappings()
+            found += [run_from_row(row) for row in rows]
+    return found
+
+
+def apply_late(ledger: Ledger, some: Iterable[Run]) -> set[int]:
+    """Apply receipts of these runs to messages whose answers were stored after them; return the runs to be
+    recounted."""
+    return set[int]().union(*(_apply_again(ledger, run, now_ms()) for run in some))
+
+
+def has_unmatched(ledger: Ledger) -> bool:
+    """Return whether there are receipts without a message."""
+    with ledger.reading() as connection:
+        query = select(_r.number).where(_r.attempt.is_(None)).limit(1)
+        return connection.execute(query).first() is not None
 
 
 def _match_spelt(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,15 @@ from a2pcli.ledger.tables import receipts
 
 if TYPE_CHECKING:
     from a2pcli.contacts.receipt_file import Receipt
+
+REFERENCE = re.compile(r"(r[2-9b-z]{7})-(\d{6,9})(?:-([2-9]|1[0-6]))?", re.ASCII)
+"""Our reference: the run's id, the row, and the number of the attempt from the second on."""
+
+
+def run_named_in(reference: str | None) -> str | None:
+    """Return the id of the run in a reference of ours; None if it is none."""
+    found = REFERENCE.fullmatch(reference or "")
+    return found[1] if found else None
 
 
 def event_of(receipt: Receipt, gateway: str) -> str:

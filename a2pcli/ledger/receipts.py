@@ -7,7 +7,6 @@ message): the ids of an import are looked for in one pass over the attempts.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -25,7 +24,7 @@ from a2pcli.ledger.deliveries import Applied, pieces
 from a2pcli.ledger.faults import retrying
 from a2pcli.ledger.plans import run_from_row
 from a2pcli.ledger.receipt_ids import FEW, ids_of_attempts, unmatched_by_id
-from a2pcli.ledger.receipt_rows import event_of, insert_receipts
+from a2pcli.ledger.receipt_rows import REFERENCE, event_of, insert_receipts
 from a2pcli.ledger.records import now_ms
 from a2pcli.ledger.tables import MOST_ROWS, ROWS_PER_RUN, attempts, receipts, runs
 from a2pcli.ledger.told_optouts import TellsOptOut, no_opt_out
@@ -41,7 +40,6 @@ PIECE = 5_000
 LOOKED_UP = 100_000
 """Number of receipts whose ids are looked up in one pass."""
 
-_REFERENCE = re.compile(r"(r[2-9b-z]{7})-(\d{6,9})(?:-([2-9]|1[0-6]))?", re.ASCII)
 
 FORGOTTEN = -1
 """Stands for the attempt of a receipt whose person was erased, or removed by retention."""
@@ -325,7 +323,7 @@ def _by_reference(connection: Connection, references: Collection[str]) -> Mappin
     """Return the attempts with our references that were handed to a gateway."""
     rows: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for reference in references:
-        found = _REFERENCE.fullmatch(reference)
+        found = REFERENCE.fullmatch(reference)
         if found and 0 < int(found[2]) <= MOST_ROWS:
             rows[found[1]].append((reference, nth_attempt(int(found[2]), int(found[3] or 1))))
     known: dict[str, _Known] = {}

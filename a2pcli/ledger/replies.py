@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from hashlib import sha256
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.engine import Connection
 
 from a2pcli.addresses.kinds import forms_of
@@ -16,10 +16,14 @@ from a2pcli.ledger.tables import contacted, replies
 
 _r, _c = replies.c, contacted.c
 
+STOP = "stop"
+"""The ``kind`` of a reply that opts out."""
+
 
 @dataclass(frozen=True, slots=True)
 class KeptReply:
-    """A reply as received. ``kind`` is its meaning; ``at`` is UTC milliseconds, None if unknown."""
+    """A reply as received. ``kind`` is its meaning; ``at`` is UTC milliseconds, ``id`` the gateway's own; None if
+    unknown."""
 
     address: str
     body: str
@@ -27,13 +31,17 @@ class KeptReply:
     recipient: str | None = None
     at: int | None = None
     gateway: str = ""
+    id: str | None = None
 
     @property
     def event(self) -> str:
-        """The key that identifies it when it comes again: 128 bits of a hash of its content, in hex.
+        """The key that identifies it when it comes again: 128 bits of a hash, in hex, of the gateway's id or, without
+        one, of its content.
 
-        It excludes the gateway, because the same file may be imported without one, and again with it.
+        The content excludes the gateway, because the same file may be imported without one, and again with it.
         """
+        if self.id is not None:
+            return sha256(f"id\0{self.gateway}\0{self.id}".encode(errors="replace")).hexdigest()[:32]
         at = "" if self.at is None else str(self.at)
         said = ("", self.address, self.recipient or "", at, self.body)
         return sha256("\0".join(said).encode(errors="replace")).hexdigest()[:32]
@@ -68,6 +76,22 @@ class Replies(SubStore):
                 connection.execute(insert(replies).values(values))
                 new += 1
         return new
+
+    def has(self, one: KeptReply) -> bool:
+        """Return whether this reply is stored."""
+        with self._ledger.reading() as connection:
+            query = select(_r.number).where(_r.event == one.event)
+            return connection.execute(query).first() is not None
+
+    def stopped_at(self, address: str) -> int | None:
+        """Return when the person wrote their newest STOP (UTC ms; when it came, if that is all that is known); None
+        without one."""
+        with self._ledger.reading() as connection:
+            theirs = _r.address.in_(forms_of(address)) & (_r.kind == STOP)
+            found: int | None = connection.execute(
+                select(func.max(func.coalesce(_r.at, _r.received_at))).where(theirs)
+            ).scalar()
+            return found
 
     def are_from(self, sender: str) -> bool:
         """Return whether a reply of this sender, in this spelling, is stored."""

@@ -8,7 +8,16 @@ import threading
 import warnings
 from typing import Any
 
-LIBRARIES = ("sqlalchemy", "psycopg", "filelock", "asyncio", "concurrent.futures", "urllib3", "openpyxl")
+LIBRARIES = (
+    "sqlalchemy",
+    "psycopg",
+    "filelock",
+    "asyncio",
+    "concurrent.futures",
+    "urllib3",
+    "openpyxl",
+    "uvicorn",
+)
 """Their loggers; what is worth knowing of it, a2pcli says itself."""
 
 

@@ -27,3 +27,13 @@ def is_signed(request: CallbackRequest, secret: str) -> bool:
     """Whether Meta signed the request: ``X-Hub-Signature-256`` is the HMAC-SHA256 of the body with the app's secret."""
     mine = hmac.new(secret.encode(), request.body, hashlib.sha256).hexdigest()
     return is_same("sha256=" + mine, request.headers.get("x-hub-signature-256", "").strip().lower())
+
+
+def confirmation(request: CallbackRequest, token: str) -> bytes | None:
+    """Return what Meta wants to read when it verifies a webhook: its ``hub.challenge``; None for other requests, or a
+    token that is not ours."""
+    query = request.query
+    challenge = query.get("hub.challenge", "")
+    if request.method != "GET" or query.get("hub.mode") != "subscribe" or not challenge.isascii():
+        return None
+    return challenge.encode() if is_same(token, query.get("hub.verify_token", "")) else None

@@ -19,7 +19,7 @@ from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse
 from a2pcli.gateways.callbacks import Callback, CallbackRequest, Reply, inside, one_receipt, one_reply
 from a2pcli.gateways.codes import outcome_of, safe_id
 from a2pcli.gateways.engine.statuses import retry_after, unreadable
-from a2pcli.gateways.providers.chat import id_of, is_of_another, is_signed
+from a2pcli.gateways.providers.chat import confirmation, id_of, is_of_another, is_signed
 from a2pcli.gateways.providers.common import (
     Provider,
     ProviderBlock,
@@ -119,6 +119,10 @@ class MessengerProvider(Provider):
     def is_genuine(self, request: CallbackRequest, secret: str, now: float | None = None) -> bool:
         """Check ``X-Hub-Signature-256``."""
         return is_signed(request, secret)
+
+    def confirmation(self, request: CallbackRequest, token: str) -> bytes | None:
+        """Return the answer to the verification of the webhook; None for other requests and a wrong token."""
+        return confirmation(request, token)
 
 
 class MessengerGateway(ProviderGateway):

@@ -29,7 +29,7 @@ from a2pcli.gateways.callbacks import (
 )
 from a2pcli.gateways.codes import outcome_of, safe_code, safe_id
 from a2pcli.gateways.engine.statuses import sentence, unreadable
-from a2pcli.gateways.providers.chat import is_signed
+from a2pcli.gateways.providers.chat import confirmation, is_signed
 from a2pcli.gateways.providers.common import (
     Provider,
     ProviderBlock,
@@ -174,6 +174,10 @@ class WhatsAppProvider(Provider):
     def is_genuine(self, request: CallbackRequest, secret: str, now: float | None = None) -> bool:
         """Check ``X-Hub-Signature-256``."""
         return is_signed(request, secret)
+
+    def confirmation(self, request: CallbackRequest, token: str) -> bytes | None:
+        """Return the answer to the verification of the webhook; None for other requests and a wrong token."""
+        return confirmation(request, token)
 
 
 class WhatsAppGateway(ProviderGateway):

@@ -1,0 +1,298 @@
+"""One door for each gateway that calls back: who may come in, and what a request holds."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from a2pcli.actions.gateways import configured_gateway
+from a2pcli.addresses.kinds import Kind
+from a2pcli.channels import CHANNELS, DEFAULT
+from a2pcli.config import environment
+from a2pcli.dataclass import dataclass
+from a2pcli.errors import A2PError, InvalidInput, Problem, Severity, in_file_order
+
+if TYPE_CHECKING:
+    from a2pcli.config.load import LoadedSettings
+    from a2pcli.contacts.receipt_file import Receipt
+    from a2pcli.gateways.callbacks import CallbackReader, CallbackRequest, Reply
+
+PATH = "/callbacks/"
+_SECRET = re.compile(r"[A-Za-z0-9._~-]{16,200}")
+_HOW_TO = "at least 16 letters and digits, for example from: openssl rand -hex 24"
+
+
+class Proof(StrEnum):
+    """How a gateway's callbacks are known to be the provider's."""
+
+    SIGNATURE = "signature"
+    SECRET = "secret in the URL"
+    NOTHING = "not verified"
+    REFUSED = "refused"
+
+
+class Refusal(StrEnum):
+    """Why a request was refused, as the log says it."""
+
+    SIGNATURE = "the signature is wrong"
+    SECRET = "the secret in the URL is missing or wrong"
+    UNSIGNED = "nothing shows that the provider sent it"
+    UNREADABLE = "it cannot be read"
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The content of a callback, and the body of the response once it is stored."""
+
+    gateway: str
+    receipts: Sequence[Receipt] = ()
+    replies: Sequence[Reply] = ()
+    answer: bytes = b""
+
+    @property
+    def weight(self) -> int:
+        """How many receipts and replies it holds."""
+        return len(self.receipts) + len(self.replies)
+
+
+class CallbackDoor:
+    """Where one gateway's provider calls. ``url`` is its whole public URL, without its secret."""
+
+    def __init__(
+        self,
+        name: str,
+        base: str,
+        reader: CallbackReader,
+        secret: str | None,
+        *,
+        unsigned: bool,
+        channels: Collection[str] = (),
+    ) -> None:
+        known = [one for one in CHANNELS.values() if one.name in channels]
+        by_number = [one for one in known if one.kind is Kind.PHONE]
+        self.channel = next((one.name for one in (*by_number, *known)), DEFAULT)
+        """The channel by which its replies are read: that of phone numbers, if it has several."""
+        self.name, self.url = name, f"{base}{PATH}{name}"
+        self._base, self._reader, self._secret = base, reader, secret
+        # The signature of SNS needs a certificate from the network, so its callbacks are known by a secret.
+        self.has_certificate = hasattr(reader, "certificate_url")
+        self.signs = reader.signs and not self.has_certificate
+        """Whether the provider can sign what it sends, with a key that the settings have."""
+        self._key = reader.callback_secret if self.signs else None
+        self.proof = _proof(self._key, secret, unsigned)
+
+    @property
+    def needs_public_url(self) -> bool:
+        """Whether a signature is checked, which may cover the URL."""
+        return self.proof is Proof.SIGNATURE
+
+    def examine(self) -> Problem | None:
+        """Return what keeps signatures from being checked on this machine."""
+        if self._key is None:
+            return None
+        try:
+            self._reader.is_genuine(self._request("POST", "", "", {}, b""), self._key, time.time())
+        except A2PError as error:
+            return error.problems[0]
+        return None
+
+    def confirmation(self, query: str) -> bytes | None:
+        """Return the answer to a provider that asks whether the URL is ours; None for any other request."""
+        from a2pcli.gateways.callbacks import AsksForToken
+
+        if self._secret is None or not isinstance(self._reader, AsksForToken):
+            return None
+        return self._reader.confirmation(self._request("GET", "", query, {}, b""), self._secret)
+
+    def read(
+        self, method: str, rest: str, query: str, headers: Mapping[str, str], body: bytes
+    ) -> Heard | Refusal:
+        """Return what a request holds, or why it is refused. Never raises because of its content.
+
+        ``rest`` is what comes in the URL's path after the gateway's name, as it was sent; ``query`` likewise.
+        """
+        request = self._request(method, rest, query, headers, body)
+        try:
+            refused = self._refusal(request, rest)
+            if refused is not None:
+                return refused
+            found = self._reader.read_callback(request)
+        except Exception:
+            return Refusal.UNREADABLE
+        return Heard(
+            self.name,
+            found.receipts,
+            tuple(_readable(one) for one in found.replies),
+            self._reader.callback_answer,
+        )
+
+    def _refusal(self, request: CallbackRequest, rest: str) -> Refusal | None:
+        from a2pcli.gateways.callbacks import is_same
+
+        match self.proof:
+            case Proof.SIGNATURE:
+                is_genuine = self._reader.is_genuine(request, self._key or "", time.time())
+                return None if is_genuine else Refusal.SIGNATURE
+            case Proof.SECRET:
+                given = rest.removeprefix("/") or request.query.get("secret", "")
+                return None if is_same(self._secret or "", given) else Refusal.SECRET
+            case Proof.NOTHING:
+                return None
+        return Refusal.UNSIGNED
+
+    def _request(
+        self, method: str, rest: str, query: str, headers: Mapping[str, str], body: bytes
+    ) -> CallbackRequest:
+        from a2pcli.gateways.callbacks import CallbackRequest
+
+        return CallbackRequest(method, f"{self.url}{rest}{'?' + query if query else ''}", headers, body)
+
+
+def _proof(key: str | None, secret: str | None, unsigned: bool) -> Proof:
+    if key:
+        return Proof.SIGNATURE
+    if secret:
+        return Proof.SECRET
+    return Proof.NOTHING if unsigned else Proof.REFUSED
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """The doors by their gateways' names. ``broken`` are gateways whose settings are wrong; their callbacks are to be
+    sent again later. ``problems`` are warnings."""
+
+    doors: Mapping[str, CallbackDoor]
+    broken: frozenset[str]
+    problems: Sequence[Problem]
+
+
+def callback_doors(settings: LoadedSettings, base: str) -> Doors:
+    """Return a door for each gateway in the settings whose provider calls back. ``base`` is the public URL.
+
+    Raises ``InvalidInput`` for secrets that are not set or too short, and if no gateway calls back.
+    """
+    secrets = _secrets(settings)
+    doors: dict[str, CallbackDoor] = {}
+    broken: dict[str, A2PError] = {}
+    for name in settings.settings.gateways:
+        try:
+            gateway = configured_gateway(settings, name)
+            reader = _reader_of(gateway)
+        except A2PError as error:
+            broken[name] = error
+            continue
+        if reader is not None:
+            unsigned = name in settings.settings.listen.unsigned
+            doors[name] = CallbackDoor(
+                name, base, reader, secrets.get(name),
+                unsigned=unsigned, channels=gateway.capabilities.channels,
+            )  # fmt: skip
+    if not doors:
+        raise InvalidInput(
+            *(problem for error in broken.values() for problem in error.problems), _none(settings)
+        )
+    problems = [*_warnings(settings, doors.values()), *_of_broken(broken)]
+    return Doors(doors, frozenset(broken), problems)
+
+
+def _reader_of(gateway: Any) -> CallbackReader | None:
+    """Return the gateway, or its provider, if it reads callbacks."""
+    from a2pcli.gateways.callbacks import CallbackReader
+    from a2pcli.gateways.providers.common import Provider
+
+    for one in (gateway, getattr(gateway, "provider", None)):
+        reads: Any = getattr(type(one), "read_callback", None)
+        if isinstance(one, CallbackReader) and reads is not Provider.read_callback:
+            return one
+    return None
+
+
+def _secrets(settings: LoadedSettings) -> dict[str, str]:
+    named, problems = settings.settings.listen.secrets, list[Problem]()
+    if settings.document is not None:
+        problems += environment.reference_problems(
+            dict(named), ("listen", "secrets"), settings.document, settings.environ
+        )
+    if problems:
+        raise InvalidInput(*problems)
+    found = {name: str(environment.filled(typed, settings.environ)) for name, typed in named.items()}
+    for name, secret in found.items():
+        if not _SECRET.fullmatch(secret):
+            message = (
+                f"the secret of {name} is too short or has characters that a URL does not take as they are"
+            )
+            problems.append(
+                settings.problem(message, ("listen", "secrets", name), hint=_HOW_TO, code="listen-secret")
+            )
+    if problems:
+        raise InvalidInput(*problems)
+    return found
+
+
+def _warnings(settings: LoadedSettings, doors: Collection[CallbackDoor]) -> list[Problem]:
+    found = []
+    for door in doors:
+        trouble = door.examine()
+        if trouble is not None:
+            raise InvalidInput(replace(trouble, message=f"{door.name}: {trouble.message}"))
+        if door.proof is Proof.REFUSED:
+            found.append(_refused(settings, door))
+        if door.proof is Proof.SIGNATURE and door.name in settings.settings.listen.unsigned:
+            message = f"{door.name} is under `unsigned`, but its signature is checked all the same"
+            found.append(settings.problem(message, ("listen", "unsigned"), code="listen-unsigned"))
+    if settings.settings.listen.public_url is None and any(door.needs_public_url for door in doors):
+        message = "no public URL is set: signatures over the URL hold only if the provider calls exactly the one below"
+        hint = "set `listen: public_url: https://…` to the address that providers call"
+        found.append(settings.problem(message, ("listen",), hint=hint, code="listen-public-url"))
+    return [replace(one, severity=Severity.WARNING) for one in found]
+
+
+def _refused(settings: LoadedSettings, door: CallbackDoor) -> Problem:
+    if door.signs:
+        message = f"callbacks of {door.name} are refused: the secret of its signature is not set"
+    elif door.has_certificate:
+        message = f"callbacks of {door.name} are refused: the signature of SNS is not checked by `listen` yet"
+    else:
+        message = f"callbacks of {door.name} are refused: the provider does not sign them"
+    hint = (
+        f"set `listen: secrets: {{{door.name}: ${{NAME}}}}` and put the secret into the URL at the provider"
+    )
+    if door.signs:
+        hint = f"set it under `gateways: {door.name}:` (docs/gateways.md, Callbacks); or {hint}"
+    return settings.problem(message, ("gateways", door.name), hint=hint, code="listen-refused")
+
+
+def _of_broken(broken: Mapping[str, A2PError]) -> list[Problem]:
+    found = [problem for error in broken.values() for problem in error.problems]
+    return [replace(one, severity=Severity.WARNING) for one in in_file_order(found)]
+
+
+def _none(settings: LoadedSettings) -> Problem:
+    hint = "docs/gateways.md, Callbacks, lists the providers that call back"
+    message = "no gateway in the settings calls back, so there is nothing to listen for"
+    return settings.problem(message, ("gateways",), hint=hint, code="listen-nothing")
+
+
+def _plain(text: str | None) -> str | None:
+    """Return the text without what no database stores: NUL and halves of characters. Receipts have neither."""
+    if text is None or (text.isascii() and "\0" not in text):
+        return text
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+
+
+LONGEST_TEXT = 10_000
+"""Characters of a reply that are looked at and kept; no message of any channel that is read has more."""
+
+
+def _readable(one: Reply) -> Reply:
+    return replace(
+        one,
+        sender=(_plain(one.sender) or "")[:200],
+        to=(_plain(one.to) or "")[:200],
+        body=(_plain(one.body) or "")[:LONGEST_TEXT],
+        gateway_id=_plain(one.gateway_id),
+    )

@@ -1,0 +1,172 @@
+"""Stores what callbacks hold, many at once, and finds the messages of receipts that came before their answers."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from a2pcli.actions.heard_replies import HeardReply, ReplyDesk, TakenReply, is_stop
+from a2pcli.actions.receipts import tells_optout
+from a2pcli.channels import DEFAULT
+from a2pcli.dataclass import dataclass
+from a2pcli.errors import LedgerError
+from a2pcli.ledger.live_receipts import apply_late, has_unmatched, known_runs, runs_of
+from a2pcli.ledger.receipts import Inbox
+
+if TYPE_CHECKING:
+    from a2pcli.actions.callback_doors import CallbackDoor, Heard
+    from a2pcli.actions.project import Project
+    from a2pcli.config.load import LoadedSettings
+    from a2pcli.contacts.receipt_file import Receipt
+    from a2pcli.gateways.callbacks import Reply
+    from a2pcli.ledger.store import Ledger
+
+TRIES = 3
+"""How often a transaction is made before its callbacks are answered with 503."""
+
+REMEMBERED = 24 * 3600.0
+"""Seconds for which a run is looked at again after a receipt with a reference of it."""
+
+
+RECENT = 100
+"""Runs that are looked at when the listener starts, for what was stored before it was stopped."""
+
+
+@dataclass(slots=True)
+class HeardCounts:
+    """What the listener stored. ``duplicates`` had come before; ``unmatched`` receipts are about no message that is
+    known yet, ``matched_later`` are those whose message was found after all."""
+
+    receipts: int = 0
+    replies: int = 0
+    duplicates: int = 0
+    unmatched: int = 0
+    matched_later: int = 0
+    opted_out: int = 0
+
+    def as_mapping(self) -> dict[str, int]:
+        """Return the counts by name."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
+    def add(self, other: HeardCounts) -> None:
+        """Add the counts of a transaction."""
+        for name in self.__slots__:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+
+class HeardStore:
+    """The ledger as the listener uses it: ``keep`` on one thread, ``settle`` on another."""
+
+    def __init__(self, ledger: Ledger, settings: LoadedSettings, channels: Mapping[str, str]) -> None:
+        self._ledger = ledger
+        self._desk = ReplyDesk(ledger, settings)
+        self._tells = tells_optout(settings)
+        self._inbox, self._matching = Inbox(ledger), Inbox(ledger)
+        self._channels = channels
+        now = time.monotonic()
+        self._runs = dict.fromkeys((run.id for run in ledger.runs.all(RECENT)), now)
+        self.counts = HeardCounts()
+
+    @property
+    def name(self) -> str:
+        """The ledger's name."""
+        return self._ledger.name
+
+    def keep(self, heard: Sequence[Heard]) -> None:
+        """Store receipts and replies, and act on them, in one transaction: durable when it returns.
+
+        Raises ``LedgerError`` if nothing of it is stored. Keeping the same again changes nothing.
+        """
+        for attempt in range(TRIES):
+            try:
+                done = self._keep_once(heard)
+            except LedgerError:
+                if attempt + 1 == TRIES:
+                    raise
+                time.sleep(0.05 * (attempt + 1))
+            else:
+                self.counts.add(done)
+                return
+
+    def _keep_once(self, heard: Sequence[Heard]) -> HeardCounts:
+        done = HeardCounts()
+        receipts: dict[str, list[Receipt]] = defaultdict(list)
+        for one in heard:
+            receipts[one.gateway] += one.receipts
+        with self._ledger.transaction():
+            for gateway, theirs in receipts.items():
+                pieces = self._inbox.pieces(theirs, gateway, _source(gateway), tells=self._tells, by_id=False)
+                for taken in pieces:
+                    done.receipts += taken.new
+                    done.duplicates += taken.duplicates
+                    done.unmatched += taken.unmatched
+                    done.opted_out += taken.opted_out
+            for one in heard:
+                self._take_replies(one, done)
+            self._inbox.keep_totals()
+        now = time.monotonic()
+        self._runs.update(dict.fromkeys(runs_of(one for theirs in receipts.values() for one in theirs), now))
+        return done
+
+    def _take_replies(self, heard: Heard, done: HeardCounts) -> None:
+        for one in heard.replies:
+            taken: TakenReply = self._desk.take(
+                HeardReply(one.sender, one.to or None, one.body, one.at, _id_of(one), one.is_opt_out),
+                channel=self._channels.get(heard.gateway, DEFAULT),
+                gateway=heard.gateway,
+                source=_source(heard.gateway),
+            )
+            done.duplicates += taken.is_duplicate
+            done.replies += taken.is_unreadable or taken.handled is not None
+            done.opted_out += is_stop(taken)
+
+    def settle(self) -> None:
+        """Find the messages of receipts that have none yet, and apply receipts to messages whose answer came after
+        them. Raises ``LedgerError``; what is not done then is done by the next call."""
+        newest = self._matching.newest()
+        if has_unmatched(self._ledger):
+            self.counts.matched_later += self._matching.match_again(newest, tells=self._tells)
+        until, named = time.monotonic() - REMEMBERED, list(self._runs.items())
+        known = known_runs(self._ledger, [id for id, at in named if at >= until])
+        for id in {id for id, _ in named} - {run.id for run in known}:
+            self._runs.pop(id, None)
+        self._matching.keep_totals(apply_late(self._ledger, known))
+
+    def is_ready(self) -> bool:
+        """Return whether the ledger can be reached."""
+        try:
+            if self._ledger.watch is not None:
+                self._ledger.watch.check()
+            with self._ledger.reading() as connection:
+                connection.exec_driver_sql("SELECT 1")
+        except LedgerError:
+            return False
+        return True
+
+
+@contextmanager
+def listening_store(
+    project: Project, settings: LoadedSettings, doors: Mapping[str, CallbackDoor]
+) -> Iterator[HeardStore]:
+    """The open store of a listener with these doors. Audit: ``listen.start``, and ``listen.stop`` with the counts."""
+    with project.ledger_to_record() as ledger:
+        store = HeardStore(ledger, settings, {name: door.channel for name, door in doors.items()})
+        ledger.audit.add("listen.start", None, {"gateways": list(doors)})
+        try:
+            yield store
+        finally:
+            ledger.audit.add("listen.stop", None, store.counts.as_mapping())
+
+
+def _id_of(one: Reply) -> str | None:
+    """Return the gateway's id of a reply; the parts of a long text may share one."""
+    if one.gateway_id is None or one.part is None:
+        return one.gateway_id
+    return f"{one.gateway_id}/{one.part[1]}"
+
+
+def _source(gateway: str) -> str:
+    return f"gateway {gateway} (callback)"

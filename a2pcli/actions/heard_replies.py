@@ -1,0 +1,101 @@
+"""Acts on replies as they are heard, on a gateway's own connection or by a callback: each once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from a2pcli.actions.addresses import is_own, own_numbers
+from a2pcli.actions.optouts import EVERYTHING
+from a2pcli.actions.replies import HandledReply, handle_reply, keep_reply, keeps_texts, stop_keywords
+from a2pcli.addresses.any_address import any_address, kind_meant
+from a2pcli.addresses.kinds import Kind
+from a2pcli.addresses.phone.numbers import PhonePolicy, normalise
+from a2pcli.channels import channel_of
+from a2pcli.dataclass import dataclass
+from a2pcli.ledger.records import now_ms
+from a2pcli.ledger.replies import KeptReply
+from a2pcli.rules.keywords import Meaning, classify
+
+if TYPE_CHECKING:
+    from a2pcli.config.load import LoadedSettings
+    from a2pcli.ledger.store import Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class HeardReply:
+    """A reply as a gateway told it. ``id`` is the gateway's own, ``at`` when it was written (UTC milliseconds), None
+    if unknown. ``is_opt_out``: the provider reports an opt-out, whatever the text is."""
+
+    sender: str
+    to: str | None
+    text: str
+    at: int | None = None
+    id: str | None = None
+    is_opt_out: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TakenReply:
+    """What became of a reply. ``handled`` is None where nobody was suppressed or lifted: ``is_unreadable`` if its
+    sender has no address, ``is_duplicate`` if it had come before, otherwise one of our own numbers wrote it."""
+
+    handled: HandledReply | None = None
+    is_unreadable: bool = False
+    is_duplicate: bool = False
+
+
+class ReplyDesk:
+    """Acts on heard replies and keeps them. ``take`` belongs into a transaction."""
+
+    def __init__(self, ledger: Ledger, settings: LoadedSettings) -> None:
+        self._ledger, self._settings = ledger, settings
+
+    @cached_property
+    def _keywords(self) -> frozenset[str]:
+        return stop_keywords(self._settings)
+
+    @cached_property
+    def _own(self) -> frozenset[str]:
+        return own_numbers(self._settings, campaigns=True)
+
+    def take(
+        self, one: HeardReply, *, channel: str, gateway: str, source: str, run: str | None = None
+    ) -> TakenReply:
+        """Act on a reply that came by a channel and gateway, unless it had come before, and keep it."""
+        now = now_ms()
+        address = self._address_of(one.sender, channel)
+        if address is not None and is_own(address, self._own):
+            return TakenReply()
+        at = now if one.at is None and one.id is None else one.at
+        meaning = classify(one.text, opted_out=False, survey_open=False, keywords=self._keywords).meaning
+        kept = KeptReply(address or one.sender, one.text, str(meaning), one.to, at, gateway, one.id)
+        if self._ledger.replies.has(kept):
+            return TakenReply(is_duplicate=True)
+        texts = keeps_texts(self._settings)
+        if address is None:
+            self._ledger.replies.add([kept], source, keep_texts=texts, now=now)
+            return TakenReply(is_unreadable=True)
+        done = handle_reply(
+            self._ledger, address, one.text, EVERYTHING,
+            keywords=self._keywords, now=now, written_at=one.at, is_opt_out=one.is_opt_out,
+        )  # fmt: skip
+        keep_reply(
+            self._ledger, done, done.kept(one.to, at, gateway, one.id), EVERYTHING, source,
+            keep_texts=texts, now=now, run=run,
+        )  # fmt: skip
+        return TakenReply(done)
+
+    def _address_of(self, sender: str, channel: str) -> str | None:
+        """Return the address of whoever wrote, of the kind that the channel has or that it looks like."""
+        region, of = self._settings.settings.region, channel_of(channel)
+        if of.kind is Kind.PHONE and kind_meant(sender)[0] is Kind.PHONE:
+            policy = PhonePolicy(region, allow_fictional=True, allow_fixed_line=True)
+            return normalise(sender, policy).number
+        return any_address(sender, region, of.network).address
+
+
+def is_stop(taken: TakenReply) -> bool:
+    """Whether the reply put somebody on the suppression list."""
+    done = taken.handled
+    return done is not None and done.changed and done.reply.meaning is Meaning.STOP

@@ -1,0 +1,65 @@
+"""``a2pcli listen``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from a2pcli.cli.options import Ledger
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the app."""
+    app.command("listen")(listen)
+
+
+def listen(
+    host: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Address to listen on; 0.0.0.0 for all networks.")
+    ] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, metavar="PORT", help="Port; 0 for any.")] = 8080,
+    ledger: Ledger = None,
+) -> None:
+    """Receive delivery receipts and replies that providers send to a URL of yours.
+
+    Serves /callbacks/GATEWAY for each gateway in the settings whose provider calls back, and stores what comes in
+    the ledger before it answers. Signatures are checked; providers that do not sign need a secret in their URL
+    (settings: `listen:`). STOP opts out at once; no confirmation is sent. It may run beside `a2pcli send`.
+
+    Providers call the public URL in the settings, which a reverse proxy passes on: docs/listening.md. /healthz tells
+    whether the listener is alive, /readyz whether it can reach the ledger.
+
+    Example:  a2pcli listen --port 8080
+
+    Ctrl-C or SIGTERM stops it: requests that were accepted are finished first.
+    """
+    from a2pcli.actions.callback_doors import callback_doors
+    from a2pcli.actions.heard import listening_store
+    from a2pcli.cli.calls import project_at
+    from a2pcli.cli.screens.listening import address_of, start_lines, stop_line
+    from a2pcli.cli.terminal.output import LogStyle, say, use
+    from a2pcli.cli.terminal.problems import show_problems
+    from a2pcli.errors import Problem, UsageError
+
+    try:
+        from a2pcli.listening.server import bound, serve
+    except ImportError:
+        hint = "install it with: pip install 'a2pcli[listen]'"
+        raise UsageError(Problem("`listen` needs packages that are not installed", hint=hint)) from None
+    use(LogStyle.TIMED)
+    project = project_at(ledger, ask=False)
+    settings = project.settings()
+    with bound(host, port) as socket:
+        here = address_of(host, socket.getsockname()[1])
+        public_url = settings.settings.listen.public_url or here
+        doors = callback_doors(settings, public_url)
+        show_problems(doors.problems)
+        with listening_store(project, settings, doors.doors) as store:
+
+            def started() -> None:
+                for line in start_lines(here, store.name, doors, settings.settings.listen.secrets):
+                    say(line)
+
+            serve(socket, doors, store, public_url, say, started)
+            say(stop_line(store.counts))

@@ -1,0 +1,183 @@
+"""Runs the listener until it is told to stop, and then finishes what was accepted."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import uvicorn
+
+from a2pcli.errors import A2PError, LedgerError, Problem, UsageError
+from a2pcli.listening.app import Callbacks, Ready, make_app
+from a2pcli.listening.notices import EVERY, Notices
+from a2pcli.listening.storing import Storing
+from a2pcli.listening.wire import BoundedHttp
+
+if TYPE_CHECKING:
+    from a2pcli.actions.callback_doors import Doors
+    from a2pcli.actions.heard import HeardStore
+
+MATCHES_EVERY, MATCHES_FOR_LESS_THAN = 2.0, 30
+"""Seconds between two searches for the messages of receipts; at least this multiple of how long one takes."""
+
+STOPS_WITHIN = 30
+"""Seconds that requests may take that were accepted before the stop."""
+
+
+def bound(host: str, port: int) -> socket.socket:
+    """Return a listening socket. Raises ``UsageError`` if there cannot be one."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except socket.gaierror:
+        hint = "127.0.0.1 for this machine alone, 0.0.0.0 for all networks"
+        raise UsageError(Problem(f"--host {host}: no such address here", hint=hint)) from None
+    except OSError as error:
+        raise _cannot_listen(error, host, port) from None
+
+
+def _cannot_listen(error: OSError, host: str, port: int) -> A2PError:
+    if error.errno == errno.EADDRINUSE:
+        hint = "stop that one, or choose another with --port"
+        return InvalidInput(
+            Problem(f"port {port} is in use by another program", hint=hint, code="port-in-use")
+        )
+    if error.errno == errno.EACCES:
+        hint = "choose one from 1024 on, behind a reverse proxy (docs/listening.md)"
+        return UsageError(Problem(f"this user may not open port {port}", hint=hint, code="port-refused"))
+    if error.errno == errno.EADDRNOTAVAIL:
+        hint = "127.0.0.1 for this machine alone, 0.0.0.0 for all networks"
+        return UsageError(Problem(f"--host {host}: no such address here", hint=hint))
+    return UsageError(Problem(f"cannot listen on {host} port {port}", code="port"))
+
+
+def serve(
+    listening: socket.socket,
+    doors: Doors,
+    store: HeardStore,
+    public_url: str,
+    tell: Callable[[str], None],
+    started: Callable[[], None],
+) -> None:
+    """Serve until SIGTERM or Ctrl-C; return when all that was accepted is stored and answered."""
+    asyncio.run(_serve(listening, doors, store, public_url, tell, started))
+
+
+async def _serve(
+    listening: socket.socket,
+    doors: Doors,
+    store: HeardStore,
+    public_url: str,
+    tell: Callable[[str], None],
+    started: Callable[[], None],
+) -> None:
+    notices = Notices(tell)
+    storing = Storing(store.keep, lambda error: notices.note(_why(error)))
+    others = ThreadPoolExecutor(1, thread_name_prefix="matching")
+    probes = ThreadPoolExecutor(1, thread_name_prefix="ready")
+
+    async def is_ready() -> bool:
+        return await asyncio.get_running_loop().run_in_executor(probes, store.is_ready)
+
+    ready = Ready(is_ready)
+    prefix = public_url.partition("://")[2].partition("/")
+    callbacks = Callbacks(doors.doors, doors.broken, storing, notices, prefix[1] + prefix[2])
+    server = _Server(_config(make_app(callbacks, ready, public_url)))
+    storing.start()
+    background = [
+        asyncio.create_task(_match(store, others, notices)),
+        asyncio.create_task(_sum_up(notices)),
+    ]
+    with _signals(server, tell):
+        started()
+        try:
+            await server.serve(sockets=[listening])
+        finally:
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+            await storing.close()
+            others.shutdown()
+            probes.shutdown()
+            with contextlib.suppress(LedgerError):
+                store.settle()
+            notices.sum_up()
+
+
+def _config(app: object) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]
+        http=BoundedHttp,
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,  # URLs hold secrets and numbers
+        server_header=False,
+        proxy_headers=False,  # the public URL is in the settings
+        timeout_keep_alive=65,  # longer than proxies keep theirs
+        timeout_graceful_shutdown=STOPS_WITHIN,
+    )
+
+
+class _Server(uvicorn.Server):
+    """A server whose signals are ours: its own would end the process by the signal, not with status 0."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextlib.contextmanager
+def _signals(server: uvicorn.Server, tell: Callable[[str], None]) -> Iterator[None]:
+    """While this is on, the first signal stops the server gracefully, and the second at once."""
+    loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        if server.should_exit:
+            server.force_exit = True
+            return
+        server.should_exit = True
+        tell("stopping: requests that were accepted are finished")
+
+    numbers = [signal.SIGTERM, signal.SIGINT]
+    before = [signal.getsignal(number) for number in numbers]
+    for number in numbers:
+        loop.add_signal_handler(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            loop.remove_signal_handler(number)
+            signal.signal(number, handler)
+
+
+async def _match(store: HeardStore, thread: ThreadPoolExecutor, notices: Notices) -> None:
+    """Now and then find the messages of receipts that have none yet."""
+    loop = asyncio.get_running_loop()
+    while True:
+        began = time.monotonic()
+        try:
+            await loop.run_in_executor(thread, store.settle)
+        except Exception as error:
+            notices.note(_why(error))
+        await asyncio.sleep(max(MATCHES_EVERY, MATCHES_FOR_LESS_THAN * (time.monotonic() - began)))
+
+
+async def _sum_up(notices: Notices) -> None:
+    while True:
+        await asyncio.sleep(EVERY)
+        notices.sum_up()
+
+
+def _why(error: BaseException) -> str:
+    """Why something was not stored, without its data."""
+    if isinstance(error, A2PError):
+        return f"not stored, requests are answered with 503: {error.problems[0]}"
+    return f"not stored, requests are answered with 503: {type(error).__name__}"

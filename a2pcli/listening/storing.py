@@ -1,0 +1,118 @@
+"""What callbacks hold waits here until one thread has stored it, many at once; requests are answered after that."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from a2pcli.errors import LedgerError, LedgerUnavailable
+
+if TYPE_CHECKING:
+    from a2pcli.actions.callback_doors import Heard
+
+MOST_WAITING = 20_000
+"""Receipts and replies that may wait; with more, requests are answered with 503."""
+
+TOGETHER = 2_000
+"""Receipts and replies in one transaction, so that a sender waits only briefly for it."""
+
+PAUSE = 0.01
+"""Seconds between two transactions: others can write, and more gathers for the next."""
+
+
+class TooMuch(Exception):
+    """More waits than may wait; nothing of the request was taken."""
+
+
+class Storing:
+    """Stores what it is given on a thread of its own."""
+
+    def __init__(
+        self,
+        keep: Callable[[Sequence[Heard]], None],
+        failed: Callable[[BaseException], None] = lambda _error: None,
+        most: int = MOST_WAITING,
+    ) -> None:
+        self._keep, self._failed, self._most = keep, failed, most
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
+        self._waiting: deque[tuple[Heard, asyncio.Future[None]]] = deque()
+        self._weight = 0
+        self._more = asyncio.Event()
+        self._is_closing = False
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to store."""
+        self._task = asyncio.create_task(self._work())
+
+    def store(self, heard: Heard) -> asyncio.Future[None]:
+        """Return a future that is done once this is stored; it raises if it could not be. Raises ``TooMuch``."""
+        if self._weight >= self._most or self._is_closing:
+            raise TooMuch
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.append((heard, future))
+        self._weight += heard.weight
+        self._more.set()
+        return future
+
+    async def close(self) -> None:
+        """Store what waits, then end the thread."""
+        self._is_closing = True
+        self._more.set()
+        if self._task is not None:
+            await self._task
+        self._thread.shutdown()
+
+    async def _work(self) -> None:
+        while True:
+            await self._more.wait()
+            if not self._waiting:
+                if self._is_closing:
+                    return
+                self._more.clear()
+                continue
+            if not self._is_closing:
+                await asyncio.sleep(PAUSE)
+            await self._store(self._next())
+
+    def _next(self) -> list[tuple[Heard, asyncio.Future[None]]]:
+        """Take what waited longest, as much as one transaction may hold, but at least one."""
+        batch: list[tuple[Heard, asyncio.Future[None]]] = []
+        weight = 0
+        while self._waiting and (not batch or weight + self._waiting[0][0].weight <= TOGETHER):
+            batch.append(self._waiting.popleft())
+            weight += batch[-1][0].weight
+        return batch
+
+    async def _store(self, batch: list[tuple[Heard, asyncio.Future[None]]]) -> None:
+        error = await self._try([heard for heard, _ in batch])
+        if error is not None and len(batch) > 1 and not isinstance(error, LedgerUnavailable):
+            # What the ledger refuses of one request must not keep the others from being stored.
+            for one in batch:
+                await self._store([one])
+            return
+        if error is not None:
+            self._failed(error)
+        for heard, future in batch:
+            self._weight -= heard.weight
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(None)
+            else:
+                future.set_exception(error)
+                with suppress(Exception):
+                    future.exception()  # nobody may wait for it any more
+
+    async def _try(self, some: Sequence[Heard]) -> Exception | None:
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._thread, self._keep, some)
+        except LedgerError as error:
+            return error
+        except Exception as error:
+            return error
+        return None

@@ -1,0 +1,56 @@
+"""HTTP/1.1 on one connection, with limits that uvicorn's own does not have: the size and the time of a head."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+LARGEST_HEAD = 65_536
+"""Bytes of a request before its body: the URL and the headers."""
+
+SLOWEST_HEAD = 20.0
+"""Seconds that the first request of a connection may take before its body."""
+
+
+class BoundedHttp(HttpToolsProtocol):
+    """Ends connections whose heads are too long or take too long."""
+
+    _head = 0
+    _is_in_body = False
+    _timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Note when it began."""
+        super().connection_made(transport)
+        self._timer = self.loop.call_later(SLOWEST_HEAD, transport.close)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the timer."""
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Count what comes before a body."""
+        if not self._is_in_body:
+            self._head += len(data)
+        super().data_received(data)
+        if not self._is_in_body and self._head > LARGEST_HEAD:
+            self.transport.close()
+
+    def on_headers_complete(self) -> None:
+        """A head is complete."""
+        self._is_in_body = True
+        self._stop_timer()
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """A request is complete; the next head begins."""
+        self._is_in_body, self._head = False, 0
+        super().on_message_complete()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
