@@ -43,12 +43,10 @@ def bound(host: str, port: int) -> socket.socket:
         raise _cannot_listen(error, host, port) from None
 
 
-def _cannot_listen(error: OSError, host: str, port: int) -> A2PError:
+def _cannot_listen(error: OSError, host: str, port: int) -> UsageError:
     if error.errno == errno.EADDRINUSE:
         hint = "stop that one, or choose another with --port"
-        return InvalidInput(
-            Problem(f"port {port} is in use by another program", hint=hint, code="port-in-use")
-        )
+        return UsageError(Problem(f"port {port} is in use by another program", hint=hint, code="port-in-use"))
     if error.errno == errno.EACCES:
         hint = "choose one from 1024 on, behind a reverse proxy (docs/listening.md)"
         return UsageError(Problem(f"this user may not open port {port}", hint=hint, code="port-refused"))
