@@ -120,11 +120,15 @@ def free_port() -> int:
 
 
 def wait_for(port: int) -> None:
-    import socket
+    """Until requests are answered: the port is open before the ledger is."""
+    from urllib.error import HTTPError
+    from urllib.request import urlopen
 
     for _ in range(200):
         try:
-            socket.create_connection(("127.0.0.1", port), 1).close()
+            urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5).close()
+            return
+        except HTTPError:
             return
         except OSError:
             time.sleep(0.1)

@@ -14,6 +14,7 @@ import hmac
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import field
+from functools import lru_cache
 from typing import Any, Protocol, runtime_checkable
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -216,6 +217,13 @@ def is_same(mine: str, theirs: str) -> bool:
 
 
 def _first(query: str) -> dict[str, str]:
+    return dict(_parsed(query))
+
+
+@lru_cache(
+    maxsize=8
+)  # a request is asked for its fields several times: by the signature, then by what reads it
+def _parsed(query: str) -> dict[str, str]:
     found: dict[str, str] = {}
     try:
         pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MOST_FIELDS)

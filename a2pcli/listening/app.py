@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import TYPE_CHECKING
@@ -24,12 +23,6 @@ if TYPE_CHECKING:
 LARGEST = 1_048_576
 """Bytes of a body."""
 
-READING = 15.0
-"""Seconds that a body may take to arrive."""
-
-PATIENCE = 25.0
-"""Seconds that a request waits until its content is stored; what is stored later is a duplicate when it comes again."""
-
 AGAIN = {"Retry-After": "5"}
 """Providers send again later what was answered with 503."""
 
@@ -50,6 +43,7 @@ class Callbacks:
     ) -> None:
         self._doors, self._broken, self._storing, self._notices = doors, broken, storing, notices
         self._prefix = prefix
+        self._good: dict[bytes, Response] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -95,9 +89,9 @@ class Callbacks:
         """Return the response once everything is in the ledger."""
         if not found.weight:
             self._notices.note(f"{found.gateway}: a request held no receipt and no reply")
-            return Response(found.answer)
+            return self._accepted(found)
         try:
-            await asyncio.wait_for(asyncio.shield(self._storing.store(found)), PATIENCE)
+            await self._storing.store(found)
         except TooMuch:
             self._notices.note("more comes than the ledger can store: some requests are answered with 503")
             return _said(503, "too much at once", AGAIN)
@@ -106,7 +100,12 @@ class Callbacks:
             return _said(503, "not stored yet", AGAIN)
         except Exception:  # what happened is told where it was stored
             return _said(503, "not stored", AGAIN)
-        return Response(found.answer)
+        return self._accepted(found)
+
+    def _accepted(self, found: Heard) -> Response:
+        if found.answer not in self._good:
+            self._good[found.answer] = Response(found.answer)
+        return self._good[found.answer]
 
 
 class Ready:
@@ -150,26 +149,25 @@ def make_app(callbacks: Callbacks, ready: Ready, public_url: str) -> Starlette:
 
 
 async def _body(scope: Scope, receive: Receive) -> bytes | Response:
-    """Return the body, or the response to one that is too long, too slow or broken off."""
-    too_long = _said(413, f"a body has at most {LARGEST:,} bytes", {"Connection": "close"})
-    length = dict(scope["headers"]).get(b"content-length", b"0")
+    """Return the body, or the response to one that is too long or broken off."""
+    length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
     if length.isdigit() and int(length[:20]) > LARGEST:
-        return too_long
+        return _too_long()
     pieces, size = [], 0
-    try:
-        async with asyncio.timeout(READING):
-            while True:
-                event = await receive()
-                if event["type"] == "http.disconnect":
-                    return _said(400, "the body broke off")
-                pieces.append(event.get("body", b""))
-                size += len(pieces[-1])
-                if size > LARGEST:
-                    return too_long
-                if not event.get("more_body"):
-                    return b"".join(pieces)
-    except TimeoutError:
-        return _said(408, "the body took too long", {"Connection": "close"})
+    while True:
+        event = await receive()
+        if event["type"] == "http.disconnect":
+            return _said(400, "the body broke off")
+        pieces.append(event.get("body", b""))
+        size += len(pieces[-1])
+        if size > LARGEST:
+            return _too_long()
+        if not event.get("more_body"):
+            return b"".join(pieces)
+
+
+def _too_long() -> Response:
+    return _said(413, f"a body has at most {LARGEST:,} bytes", {"Connection": "close"})
 
 
 def _headers(scope: Scope) -> dict[str, str]:

@@ -24,6 +24,10 @@ PAUSE = 0.01
 """Seconds between two transactions: others can write, and more gathers for the next."""
 
 
+PATIENCE = 25.0
+"""Seconds that a request waits until its content is stored; what is stored later is a duplicate when it comes again."""
+
+
 class TooMuch(Exception):
     """More waits than may wait; nothing of the request was taken."""
 
@@ -40,21 +44,25 @@ class Storing:
         self._keep, self._failed, self._most = keep, failed, most
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
         self._waiting: deque[tuple[Heard, asyncio.Future[None]]] = deque()
+        self._pending: deque[tuple[float, asyncio.Future[None]]] = deque()
         self._weight = 0
         self._more = asyncio.Event()
         self._is_closing = False
-        self._task: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         """Begin to store."""
-        self._task = asyncio.create_task(self._work())
+        self._tasks = [asyncio.create_task(self._work()), asyncio.create_task(self._expire())]
 
     def store(self, heard: Heard) -> asyncio.Future[None]:
-        """Return a future that is done once this is stored; it raises if it could not be. Raises ``TooMuch``."""
+        """Return a future that is done once this is stored; it raises ``TimeoutError`` if that takes long, and the
+        ledger's error if it could not be stored. Raises ``TooMuch`` if nothing more can be taken."""
         if self._weight >= self._most or self._is_closing:
             raise TooMuch
-        future = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
         self._waiting.append((heard, future))
+        self._pending.append((loop.time() + PATIENCE, future))
         self._weight += heard.weight
         self._more.set()
         return future
@@ -63,9 +71,21 @@ class Storing:
         """Store what waits, then end the thread."""
         self._is_closing = True
         self._more.set()
-        if self._task is not None:
-            await self._task
+        if self._tasks:
+            work, expire = self._tasks
+            await work
+            expire.cancel()
         self._thread.shutdown()
+
+    async def _expire(self) -> None:
+        """Let requests go that have waited for long."""
+        while True:
+            await asyncio.sleep(1)
+            now = asyncio.get_running_loop().time()
+            while self._pending and (self._pending[0][1].done() or self._pending[0][0] < now):
+                _, future = self._pending.popleft()
+                if not future.done():
+                    future.set_exception(TimeoutError())
 
     async def _work(self) -> None:
         while True:

@@ -1,4 +1,4 @@
-"""HTTP/1.1 on one connection, with limits that uvicorn's own does not have: the size and the time of a head."""
+"""HTTP/1.1 on one connection, with limits that uvicorn's own does not have: the size of a head, the time of a request."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 LARGEST_HEAD = 65_536
 """Bytes of a request before its body: the URL and the headers."""
 
-SLOWEST_HEAD = 20.0
-"""Seconds that the first request of a connection may take before its body."""
+SLOWEST = 20.0
+"""Seconds that a request may take to arrive."""
 
 
 class BoundedHttp(HttpToolsProtocol):
-    """Ends connections whose heads are too long or take too long."""
+    """Ends connections whose heads are too long, or whose requests take too long to arrive."""
 
     _head = 0
     _is_in_body = False
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
-        """Note when it began."""
+        """Wait for the first request."""
         super().connection_made(transport)
-        self._timer = self.loop.call_later(SLOWEST_HEAD, transport.close)
+        self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the timer."""
@@ -39,16 +39,25 @@ class BoundedHttp(HttpToolsProtocol):
         if not self._is_in_body and self._head > LARGEST_HEAD:
             self.transport.close()
 
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        if self._timer is None:
+            self._start_timer()
+        super().on_message_begin()
+
     def on_headers_complete(self) -> None:
         """A head is complete."""
         self._is_in_body = True
-        self._stop_timer()
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """A request is complete; the next head begins."""
         self._is_in_body, self._head = False, 0
+        self._stop_timer()
         super().on_message_complete()
+
+    def _start_timer(self) -> None:
+        self._timer = self.loop.call_later(SLOWEST, self.transport.close)
 
     def _stop_timer(self) -> None:
         if self._timer is not None:
