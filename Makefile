@@ -47,6 +47,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/send_http.py
 	$(BIN)/python benchmarks/send_smpp.py
 	$(BIN)/python benchmarks/send_postgres.py
+	$(BIN)/python benchmarks/listen.py
 
 docs: $(READY)
 	$(BIN)/python docs/generate.py

@@ -159,7 +159,7 @@ def plan(folder: Path, count: int) -> str:
 
 def main() -> None:
     count = int(sys.argv[1]) if len(sys.argv) > 1 else 20_000
-    connections = int(sys.argv[2]) if len(sys.argv) > 2 else 128
+    connections = int(sys.argv[2]) if len(sys.argv) > 2 else 400
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "a2pcli.yaml").write_text(SETTINGS + "ledger: ledger.db\n")

@@ -1,4 +1,4 @@
-"""HTTP/1.1 on one connection, with limits that uvicorn's own does not have: the size of a head, the time of a request."""
+"""HTTP/1.1 on one connection, with limits that uvicorn does not have: the size of a head, the time of a request."""
 
 from __future__ import annotations
 

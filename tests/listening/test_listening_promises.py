@@ -1,0 +1,207 @@
+"""What may be sent to the listener, and what happens where more comes than can be stored."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "gateways"))
+
+from provider_blocks import documented
+
+from a2pcli.actions.callback_doors import CallbackDoor, Heard, Proof, callback_doors
+from a2pcli.actions.heard import HeardStore
+from a2pcli.config.load import LoadedSettings, load_settings
+from a2pcli.errors import LedgerError
+from a2pcli.ledger.store import Ledger
+from a2pcli.listening.app import LARGEST, Callbacks, Ready, make_app
+from a2pcli.listening.notices import Notices
+from a2pcli.listening.storing import Storing, TooMuch
+
+PUBLIC = "https://hooks.example.com/in"
+
+
+@pytest.fixture(scope="module")
+def every_provider(tmp_path_factory: pytest.TempPathFactory) -> LoadedSettings:
+    """The blocks of the documentation; nothing is verified, so that everything is read."""
+    folder = tmp_path_factory.mktemp("providers")
+    gateways = {name: block for name, block in documented().items() if str(block.get("type", name)) != "smpp"}
+    made = {"gateways": gateways, "listen": {"public_url": PUBLIC, "unsigned": sorted(gateways)}}
+    (folder / "a2pcli.yaml").write_text(json.dumps(made))
+    return load_settings(folder)
+
+
+@pytest.fixture(scope="module")
+def doors(every_provider: LoadedSettings) -> dict[str, CallbackDoor]:
+    found = dict(callback_doors(every_provider, PUBLIC).doors)
+    assert len(found) > 15
+    return found
+
+
+WORDS = st.sampled_from(
+    [
+        "MessageStatus", "MessageSid", "Body", "From", "To", "status", "id", "messageId", "entry", "changes", "value",
+        "statuses", "messages", "results", "event", "data", "payload", "message", "text", "part", "reference", "STOP",
+        "delivered", "+447911123456", "1", "0", "Type", "Notification", "Message", "\0", "\ud800", "timestamp", "field",
+    ]
+)  # fmt: skip
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | WORDS | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(WORDS | st.text(max_size=5), inner, max_size=5)
+    ),
+    max_leaves=25,
+)
+BODIES = st.one_of(
+    st.binary(max_size=200),
+    JSON.map(lambda data: json.dumps(data).encode()),
+    st.dictionaries(WORDS, WORDS, max_size=8).map(
+        lambda fields: "&".join(f"{key}={value}" for key, value in fields.items()).encode("utf-8", "replace")
+    ),
+)
+TYPES = st.sampled_from(
+    [
+        "application/json",
+        "application/x-www-form-urlencoded",
+        "text/xml",
+        "multipart/form-data",
+        "",
+        "\xff",
+        "text/plain",
+    ]
+)
+QUERIES = st.binary(max_size=60).map(lambda raw: raw.replace(b" ", b"")) | st.just(
+    b"status=1&id=a&reference=r2345678-000001"
+)
+
+
+async def ask(app: Any, path: str, method: str, query: bytes, headers: Sequence[Any], body: bytes) -> int:
+    scope = {
+        "type": "http", "http_version": "1.1", "method": method, "scheme": "http", "path": path,
+        "raw_path": path.encode(), "query_string": query, "headers": headers, "root_path": "",
+        "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 80),
+    }  # fmt: skip
+    status = 0
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    async def send(event: Any) -> None:
+        nonlocal status
+        status = event.get("status", status)
+
+    await app(scope, receive, send)
+    return status
+
+
+@given(st.data())
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_nothing_that_is_sent_ends_in_an_error(
+    every_provider: LoadedSettings, doors: dict[str, CallbackDoor], tmp_path: Path, data: st.DataObject
+) -> None:
+    name = data.draw(st.sampled_from(sorted(doors)))
+    door = doors[name]
+    bare = CallbackDoor(name, PUBLIC, door._reader, None, unsigned=True)
+    bare.proof = data.draw(st.sampled_from([Proof.NOTHING, door.proof]))
+    requests = data.draw(st.lists(st.tuples(TYPES, QUERIES, BODIES), min_size=1, max_size=4))
+    statuses: list[int] = []
+
+    async def run(ledger: Ledger) -> None:
+        storing = Storing(HeardStore(ledger, every_provider, {}).keep)
+        storing.start()
+        callbacks = Callbacks({name: bare}, (), storing, Notices(lambda _text: None), "/in")
+
+        async def is_ready() -> bool:
+            return True
+
+        app = make_app(callbacks, Ready(is_ready), PUBLIC)
+        for prefix in ("", "/in"):
+            for kind, query, body in requests:
+                headers = [(b"content-type", kind.encode("latin-1"))]
+                path = f"{prefix}/callbacks/{name}"
+                statuses.append(await ask(app, path, data.draw(METHODS), query, headers, body))
+        await storing.close()
+
+    with Ledger.open(str(tmp_path / "ledger.db")) as ledger:
+        asyncio.run(run(ledger))
+    assert set(statuses) <= {200, 403, 405}, (name, statuses)
+
+
+METHODS = st.sampled_from(["GET", "POST", "POST", "POST", "DELETE", "HEAD", "OPTIONS"])
+
+
+def test_a_body_that_is_too_large_is_refused_by_its_length_alone(doors: dict[str, CallbackDoor]) -> None:
+    async def run() -> int:
+        callbacks = Callbacks(doors, (), Storing(lambda some: None), Notices(lambda _text: None), "")
+        app = make_app(callbacks, Ready(never), PUBLIC)
+        headers = [(b"content-length", str(LARGEST + 1).encode())]
+        return await ask(app, f"/callbacks/{min(doors)}", "POST", b"", headers, b"")
+
+    assert asyncio.run(run()) == 413
+
+
+async def never() -> bool:
+    return False
+
+
+def heard(many: int = 1) -> Heard:
+    return Heard("kannel", tuple(range(many)))  # type: ignore[arg-type]
+
+
+def test_what_is_more_than_may_wait_is_not_taken_and_nothing_that_was_taken_is_lost() -> None:
+    kept: list[Heard] = []
+    may_go = threading.Event()
+
+    def keep(some: Sequence[Heard]) -> None:
+        may_go.wait(30)
+        kept.extend(some)
+
+    async def run() -> int:
+        storing = Storing(keep, most=10)
+        storing.start()
+        taken = []
+        refused = 0
+        for _ in range(15):
+            try:
+                taken.append(storing.store(heard()))
+            except TooMuch:
+                refused += 1
+        may_go.set()
+        await asyncio.gather(*taken)
+        storing.store(heard())
+        await storing.close()
+        return refused
+
+    assert asyncio.run(run()) == 5
+    assert len(kept) == 11
+
+
+def test_what_the_ledger_refuses_of_one_request_keeps_no_other_from_being_stored() -> None:
+    kept: list[Heard] = []
+    bad = heard(3)
+
+    def keep(some: Sequence[Heard]) -> None:
+        if any(one is bad for one in some):
+            raise LedgerError("no")
+        kept.extend(some)
+
+    async def run() -> list[Any]:
+        storing = Storing(keep)
+        storing.start()
+        futures = [storing.store(one) for one in (heard(), bad, heard())]
+        found = await asyncio.gather(*futures, return_exceptions=True)
+        await storing.close()
+        return list(found)
+
+    first, second, third = asyncio.run(run())
+    assert (first, third, len(kept)) == (None, None, 2)
+    assert isinstance(second, LedgerError)
