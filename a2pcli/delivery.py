@@ -18,6 +18,9 @@ from typing import NamedTuple
 
 from a2pcli.dataclass import dataclass
 
+PART_OF = "part of "
+"""Begins the status of a row that says no more than: the gateway took a part of the message under this id."""
+
 
 class Delivery(StrEnum):
     """What a receipt says of a message. ``accepted`` says no more than the gateway's own answer did."""
@@ -148,3 +151,9 @@ def _of_parts(each: list[Report], parts: int) -> Report:
 
 def _latest(one: Report) -> tuple[int, str]:
     return _NO_MOMENT if one.at is None else one.at, one.gateway_id or ""
+
+
+def parts_in(status: str) -> int:
+    """Return the number of parts in the status of ``part_receipt``; 0 for any other status."""
+    number = status.removeprefix(PART_OF)
+    return int(number) if number != status and number.isascii() and number.isdigit() else 0

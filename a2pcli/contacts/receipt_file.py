@@ -19,7 +19,7 @@ from typing import Any
 from a2pcli.addresses.zones.data import rows
 from a2pcli.contacts.table import Table
 from a2pcli.dataclass import dataclass
-from a2pcli.delivery import Delivery
+from a2pcli.delivery import PART_OF, Delivery
 from a2pcli.errors import InvalidInput, Problem
 from a2pcli.folding import name_key
 from a2pcli.frame import Frame
@@ -55,19 +55,9 @@ class Receipt:
     bad_moment: bool = False
 
 
-PART_OF = "part of "
-"""Begins the status of a row that says no more than: the gateway took a part of the message under this id."""
-
-
 def part_receipt(gateway_id: str, reference: str, total: int) -> Receipt:
     """Return the record that this is the id of one of the message's ``total`` parts, each with an id of its own."""
     return Receipt(0, gateway_id, reference, f"{PART_OF}{total}", Delivery.ACCEPTED, None, None)
-
-
-def parts_in(status: str) -> int:
-    """Return the number of parts in the status of ``part_receipt``; 0 for any other status."""
-    number = status.removeprefix(PART_OF)
-    return int(number) if number != status and number.isascii() and number.isdigit() else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,8 @@ from sqlalchemy.engine import Connection, RowMapping
 from sqlalchemy.exc import IntegrityError
 
 from a2pcli.channels import channel_of
-from a2pcli.contacts.receipt_file import parts_in
 from a2pcli.dataclass import dataclass
-from a2pcli.delivery import ARRIVED, NEGATIVE, Delivery, Report, delivery_of, is_partly_known
+from a2pcli.delivery import ARRIVED, NEGATIVE, Delivery, Report, delivery_of, is_partly_known, parts_in
 from a2pcli.ledger import caps, counting, fallbacks, falling, outcomes, spending
 from a2pcli.ledger.counting import DeliveryKey
 from a2pcli.ledger.plans import changed, lock_run, run_from_row

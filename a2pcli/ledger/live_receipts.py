@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.engine import Connection
 
-from a2pcli.contacts.receipt_file import PART_OF
+from a2pcli.delivery import PART_OF
 from a2pcli.ledger import deliveries, told_optouts
 from a2pcli.ledger.bulk import read_rows
 from a2pcli.ledger.deliveries import Applied

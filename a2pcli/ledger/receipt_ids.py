@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import and_, select
 from sqlalchemy.engine import Connection
 
-from a2pcli.contacts.receipt_file import PART_OF, part_receipt
+from a2pcli.delivery import PART_OF
 from a2pcli.ledger.bulk import read_rows
 from a2pcli.ledger.receipt_rows import insert_receipts
 from a2pcli.ledger.records import Run, Settled
@@ -31,6 +31,10 @@ _is_of_part = and_(_r.attempt.is_not(None), _r.status.like(f"{PART_OF}%"))
 def note_parts(connection: Connection, run: Run, settled: Sequence[Settled], now: int) -> None:
     """Store the ids of the parts of messages whose gateway gives each part an id of its own."""
     with_parts = {one.message_id: one.outcome.part_ids for one in settled if one.outcome.part_ids}
+    if not with_parts:
+        return
+    from a2pcli.contacts.receipt_file import part_receipt  # reads tables, which reports need not import
+
     ids = sorted(with_parts)
     for start in range(0, len(ids), FEW):
         some = ids[start : start + FEW]

@@ -266,7 +266,6 @@ def test_a_day_to_come_ends_the_consent_then(tmp_path: Path, ledger: Ledger, hea
         ),
         ("Netflix subscription end date", "2025-01-01", None, "nobody is excluded because of it"),
         ("Consent end reason", "moved away", "unclear-consent", "neither yes nor no"),
-        ("SMS Marketing Status", "Unsubscribed", "no-consent", "rows with a clear no are excluded"),
     ],
 )
 def test_what_is_not_sure_is_asked(
