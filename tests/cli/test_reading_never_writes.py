@@ -42,7 +42,8 @@ READING = [
 ]
 
 WRITING = {
-    ("init",), ("listen",), ("plan",), ("send",), ("cancel",), ("retry",), ("reconcile",), ("people", "erase"), ("schema",),
+    ("init",), ("plan",), ("send",), ("cancel",), ("retry",), ("reconcile",), ("people", "erase"),
+    ("schema",), ("listen",),
     ("optout", "add"), ("optout", "remove"), ("optout", "import"), ("optout", "reply"), ("optout", "replies"),
     ("consent", "record"), ("consent", "import"), ("consent", "revoke"),
     ("ledger", "create"), ("ledger", "accept"), ("ledger", "encrypt"), ("ledger", "rekey"), ("ledger", "decrypt"),
