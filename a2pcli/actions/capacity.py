@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from a2pcli.config.accounts import account_pace
 from a2pcli.ledger.alternatives import names_of
-from a2pcli.ledger.quotas import SharedQuota
+from a2pcli.ledger.quota_values import SharedQuota
 from a2pcli.ledger.records import RESUMABLE, Run, now_ms
 from a2pcli.moments import moment_text
 from a2pcli.planning.capacity import TOLD_FROM, Load
@@ -33,7 +33,7 @@ def load_of(ledger: Ledger, settings: LoadedSettings, ready: Prepared) -> Load:
     shared = [*account_quotas(accounts, gateways), *sender_quotas(senders)]
     if not shared:
         return Load()
-    usages = [ledger.attempts.quota_usage(one, now) for one in shared]
+    usages = [ledger.quotas.usage(one, now) for one in shared]
     blocks = [name for account in accounts.values() if account.quotas for name in account.blocks]
     others = _left_of_others(ledger, blocks, now) if blocks else {}
     routed = [name for one in ready.channels if one.spec.route for name in one.spec.route.route.gateways]
@@ -72,7 +72,7 @@ def quota_notes(ledger: Ledger, settings: LoadedSettings, run: Run) -> list[str]
     for one in shared:
         if one.quota.seconds < TOLD_FROM:
             continue
-        usage = ledger.attempts.quota_usage(one, now)
+        usage = ledger.quotas.usage(one, now)
         room = usage.left(now)
         if room < left:
             until = moment_text(usage.free_at(now) if not room else usage.reset(now), one.quota.zone)

@@ -272,7 +272,7 @@ def _count(project: Project, settings: LoadedSettings, name: str, message: Messa
     shared = quotas_of_test(settings, name, message)
     if shared:
         with project.open_ledger() as ledger:
-            ledger.attempts.count_test(shared, message.parts, now_ms())
+            ledger.quotas.count_test(shared, message.parts, now_ms())
 
 
 def _named_gateway(settings: LoadedSettings, name: str) -> Gateway:

@@ -62,7 +62,7 @@ class Asking:
     """The checks of one claim, at its moment (UTC milliseconds)."""
 
     def __init__(self, connection: Connection, run: Run, now: int, kept: caps.Caps) -> None:
-        self._connection, self._run, self._now, self.caps = connection, run, now, kept
+        self.connection, self._run, self.now, self.caps = connection, run, now, kept
         self.falls_back = falling.rule_of(run) is not None
         names = channels_of(run) or (run.channel,)
         self.windows = frozenset(name for name in names if channel_of(name).window)
@@ -77,20 +77,20 @@ class Asking:
     def refused(self, channel: str | None, candidates: Iterable[other_forms.Candidate]) -> dict[int, Reason]:
         """Return the candidates of one channel who may no longer be messaged, each with the reason."""
         run, asked = self.of_channel(channel)
-        return other_forms.refused_of_plan(self._connection, run, candidates, asked, self._now)
+        return other_forms.refused_of_plan(self.connection, run, candidates, asked, self.now)
 
     def over(
         self, rows: Sequence[tuple[int, str, int | None, tuple[str, ...]]]
     ) -> dict[int, tuple[str, str]]:
         """Return those of these (id, address, clock, other addresses) that exceed a cap: the rule, and a sentence."""
-        return self.caps.over(self._connection, rows, self._now)
+        return self.caps.over(self.connection, rows, self.now)
 
     def erased(self, rows: Sequence[tuple[int, str, tuple[str, ...]]]) -> set[int]:
         """Return which of these (id, address, the person's other addresses) were erased, by any of the addresses."""
         addresses = [one for _, address, others in rows for one in (address, *others)]
         if not addresses:
             return set()
-        gone = erased.erased_of(self._connection, addresses)
+        gone = erased.erased_of(self.connection, addresses)
         return {id for id, address, others in rows if gone and not gone.isdisjoint((address, *others))}
 
     def outside(self, rows: Iterable[Written]) -> set[int]:
@@ -104,13 +104,13 @@ class Asking:
 
     def _closed(self, channel: str, rows: Sequence[Written]) -> set[int]:
         gateway = by_another_channel(self._run, channel).gateway
-        since = self._now - channel_of(channel).window * 1000
+        since = self.now - channel_of(channel).window * 1000
         addresses = sorted({form for one in rows for form in forms_of(one.address)})
         wrote: set[str] = set()
         for start in range(0, len(addresses), _PIECE):
             mine = (_r.address.in_(addresses[start : start + _PIECE]), _r.gateway == gateway)
             query = select(_r.address).where(*mine).group_by(_r.address).having(func.max(_r.at) > since)
-            wrote |= set(self._connection.execute(query).scalars())
+            wrote |= set(self.connection.execute(query).scalars())
         return {one.id for one in rows if wrote.isdisjoint(forms_of(one.address))}
 
     def ways(self, stopped: Sequence[Stopped]) -> dict[int, Alternative]:

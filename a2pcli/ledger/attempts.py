@@ -39,6 +39,7 @@ from a2pcli.ledger.core import SubStore
 from a2pcli.ledger.falling import Due
 from a2pcli.ledger.falling_back import FallenBack, Revocations
 from a2pcli.ledger.faults import retrying, translates_errors
+from a2pcli.ledger.quota_values import SharedQuota
 from a2pcli.ledger.records import SENDABLE, Exchange, Rooms, Run, Settled, now_ms
 from a2pcli.ledger.runs import run_by_id
 from a2pcli.ledger.tables import attempts
@@ -307,7 +308,7 @@ class Attempts(SubStore):
                 paces.add(connection, shared)
 
     @translates_errors
-    def share_quotas(self, run: Run, shared: Sequence[quotas.SharedQuota], now: int) -> None:
+    def share_quotas(self, run: Run, shared: Sequence[SharedQuota], now: int) -> None:
         """Make claims for the run keep these quotas together with all other processes. The run must be held."""
         self._books.pop(run.number, None)
         if not shared:
@@ -317,18 +318,6 @@ class Attempts(SubStore):
             quotas.begin(connection, shared, now)
             quotas.wake(connection, run, now)
         self._books[run.number] = quotas.Book(shared, hold.token if hold is not None else -1)
-
-    @translates_errors
-    def quota_usage(self, shared: quotas.SharedQuota, now: int) -> quotas.Usage:
-        """Return the usage of a quota over all runs; writes nothing."""
-        with self._ledger.reading() as connection:
-            return quotas.seen(connection, shared, now)
-
-    @translates_errors
-    def count_test(self, shared: Sequence[quotas.SharedQuota], parts: int, now: int) -> None:
-        """Count a test message in these quotas."""
-        with self._ledger.writing() as connection:
-            quotas.count_test(connection, shared, parts, now)
 
     def has_hours(self, run: Run) -> bool:
         """Return whether permitted hours apply to the run. Only for a run being sent."""

@@ -9,7 +9,7 @@ from a2pcli.dataclass import dataclass
 from a2pcli.messages import Message, Outcome, State
 
 if TYPE_CHECKING:
-    from a2pcli.ledger.quotas import QuotaWait
+    from a2pcli.ledger.quota_values import QuotaWait
 
 
 @dataclass(frozen=True, slots=True)

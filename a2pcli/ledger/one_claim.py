@@ -5,23 +5,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from a2pcli.addresses.kinds import Kind
-from a2pcli.addresses.phone.same_phone import has_other_forms
 from a2pcli.channels import kind_of_channel
 from a2pcli.ledger import caps, clocks, erased, other_forms, refusals
 from a2pcli.ledger.alternatives import Alternative
 from a2pcli.ledger.asking_again import (
-    CLOSED,
     GOES_ON,
     Asking,
     SkippedFresh,
     Stopped,
-    Written,
     sorted_out,
     stopped_fresh,
     stopped_waiting,
@@ -34,8 +32,6 @@ from a2pcli.ledger.fallbacks import as_next, follow_skipped
 from a2pcli.ledger.intents import (
     ADDRESS,
     BODY,
-    CHANNEL,
-    CLOCK,
     ID,
     NEXT_DUE,
     NEXT_DUE_OF_CHANNELS,
@@ -56,13 +52,11 @@ from a2pcli.ledger.plan_cursor import Beside, PlanCursor
 from a2pcli.ledger.plan_store import End
 from a2pcli.ledger.records import Claimed, Run
 from a2pcli.ledger.tables import attempts
+from a2pcli.ledger.waiting_checks import sorted_waiting
 from a2pcli.messages import State
 from a2pcli.reasons import Reason
 
 _c = attempts.c
-
-Others = Mapping[int, tuple[str, ...]]
-"""The other addresses of some rows' people, by row id."""
 
 _OPEN = (None, refusals.ASKS_SENDER)
 
@@ -279,10 +273,9 @@ class Claim:
             self.plan.beside(self.connection, ((row[ID], row[ADDRESS]) for row in good)) if self.plan else {}
         )
         others = {id: other_forms.others_of(one.others) for id, one in beside.items() if one.others}
-        good = self._without_refused(good, others)
-        if self.asking.erasures and good:
-            good = self._without_erased(good, others)
-        good = self._under_caps(self._inside(good, beside), others)
+        good, skipped = sorted_waiting(self.asking, good, others, partial(self._contents, beside))
+        if skipped:
+            self._skip(skipped)
         if not good:
             return
         ways: dict[int, Way] = {}
@@ -320,6 +313,10 @@ class Claim:
         found = self.connection.execute(select(_c.id, column.label("value")).where(chosen))
         return {row.id: row.value for row in found}
 
+    def _contents(self, beside: Mapping[int, Beside], rows: Sequence[Any]) -> Mapping[int, str]:
+        """Return the contents of waiting rows, by id."""
+        return contents_of_waiting(rows, beside) if self.plan else self._beside(rows, _c.content)
+
     def _with_texts(self, rows: Sequence[Any]) -> Sequence[Any]:
         """Return the rows with their texts from the plan. Raises ``LedgerError`` if one does not match the plan."""
         first = [row for row in rows if not is_later(row[ID])]
@@ -327,70 +324,12 @@ class Claim:
         found = [(*row[:BODY], text, *row[BODY + 1 :]) for row, text in zip(first, texts, strict=True)]
         return found if len(found) == len(rows) else [*found, *(row for row in rows if is_later(row[ID]))]
 
-    def _without_refused(self, rows: Sequence[Any], others: Others) -> Sequence[Any]:
-        """Skip people who opted out under another form of their phone number or another address, or from the sender
-        in another spelling."""
-        gone: dict[int, Reason] = {}
-        for channel in {row[CHANNEL] for row in rows}:  # a single channel, except for later attempts
-            run, asked = self.asking.of_channel(channel)
-            candidates = (
-                other_forms.Candidate(
-                    row[ID],
-                    row[ADDRESS],
-                    row[SENDER],
-                    row[WHY_NOT] == refusals.ASKS_SENDER,
-                    None,
-                    others.get(row[ID], ()),
-                )
-                for row in rows
-                if row[CHANNEL] == channel
-                and (
-                    row[WHY_NOT] == refusals.ASKS_SENDER or row[ID] in others or has_other_forms(row[ADDRESS])
-                )
-            )
-            gone |= other_forms.refused(self.connection, run, candidates, asked, self.now)
-        if not gone:
-            return rows
-        self._refuse(gone)
-        return [row for row in rows if row[ID] not in gone]
-
     def _refuse(self, reasons: Mapping[int, str]) -> None:
         """Skip these rows, each with its reason."""
         details, rules = refusals.DETAILS, refusals.RULES
         self._skip(
             [(id, str(reason), details.get(reason), rules.get(reason)) for id, reason in reasons.items()]
         )
-
-    def _without_erased(self, rows: Sequence[Any], others: Others) -> Sequence[Any]:
-        """Skip people erased since the plan, whom the list knows only by hash."""
-        gone = self.asking.erased([(row[ID], row[ADDRESS], others.get(row[ID], ())) for row in rows])
-        if gone:
-            reason = str(Reason.ERASED)
-            self._skip([(row[ID], reason, None, erased.RULE) for row in rows if row[ID] in gone])
-        return [row for row in rows if row[ID] not in gone]
-
-    def _inside(self, rows: Sequence[Any], beside: Mapping[int, Beside]) -> Sequence[Any]:
-        """Skip people whose service window has closed."""
-        if not self.asking.windows:
-            return rows
-        contents = contents_of_waiting(rows, beside) if self.plan else self._beside(rows, _c.content)
-        closed = self.asking.outside(
-            Written(row[ID], row[ADDRESS], row[CHANNEL], contents.get(row[ID])) for row in rows
-        )
-        if not closed:
-            return rows
-        self._skip([(row[ID], str(Reason.OUTSIDE_WINDOW), CLOSED, None) for row in rows if row[ID] in closed])
-        return [row for row in rows if row[ID] not in closed]
-
-    def _under_caps(self, rows: Sequence[Any], others: Others) -> Sequence[Any]:
-        if not self.caps:
-            return rows
-        asked = [(row[ID], row[ADDRESS], row[CLOCK], others.get(row[ID], ())) for row in rows]
-        over = self.caps.over(self.connection, asked, self.now)
-        if not over:
-            return rows
-        self._skip([(id, str(Reason.CAPPED), detail, rule) for id, (rule, detail) in over.items()])
-        return [row for row in rows if row[ID] not in over]
 
     def _skip(self, rows: Sequence[tuple[int, str, str | None, str | None]]) -> None:
         """Skip these waiting rows: id, reason, detail, rule."""

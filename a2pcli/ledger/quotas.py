@@ -17,27 +17,19 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import and_, bindparam, delete, func, literal_column, or_, select, text, update
 from sqlalchemy.engine import Connection
 
-from a2pcli.config.quotas import Quota
-from a2pcli.dataclass import dataclass
+from a2pcli.ledger.core import SubStore
+from a2pcli.ledger.faults import translates_errors
+from a2pcli.ledger.quota_values import (
+    IN_FLIGHT,
+    SKEW,
+    QuotaWait,
+    SharedQuota,
+    Usage,
+)
 from a2pcli.ledger.records import FAR, Claimed, Run, Settled
 from a2pcli.ledger.tables import ROWS_PER_RUN, attempts, paces, quota_usage, runs, senders
-from a2pcli.messages import Message, State, Verdict
+from a2pcli.messages import State, Verdict
 from a2pcli.reasons import Reason
-
-IN_FLIGHT = 15 * 60_000
-"""Milliseconds after its claim during which a message may still reach the provider; after that its sender is gone."""
-
-SKEW = 1000
-"""Milliseconds by which a provider's midnight may differ from ours."""
-
-SOON = 2 * 60_000
-"""Milliseconds; a claim this recent is still held by its process, and may be settled any moment."""
-
-LOOK_AGAIN = 60.0
-"""Maximum seconds until a sender that waits for a quota asks again."""
-
-DAY_SLOT = 15 * 60_000
-"""Milliseconds; midnight in every time zone is a multiple of this."""
 
 _SENT = tuple(str(state) for state in (State.ACCEPTED, State.REJECTED, State.UNKNOWN))
 _u, _a = quota_usage.c, attempts.c
@@ -62,123 +54,6 @@ _lock = (
 
 Use = tuple[str, int, int]
 """One message's use of one quota: key, time slot of the claim, amount."""
-
-
-@dataclass(frozen=True, slots=True)
-class SharedQuota:
-    """A quota shared by everything with the same ``owner`` (an account, a sender); ``of`` is its name for people.
-
-    ``sender`` limits it to what this sender sends.
-    """
-
-    owner: str
-    quota: Quota
-    of: str
-    sender: str | None = None
-    gateways: tuple[str, ...] = ()
-    """Names of the gateways whose messages it counts; empty for all, subject to ``counts``."""
-    counts: str | None = None
-    """The sender whose messages it counts; None for all."""
-    channels: frozenset[str] | None = None
-    """The channels it limits; None for all of the run's."""
-
-    via: frozenset[str] | None = None
-    """The gateways of a route whose messages it limits; None if it limits all of the run's."""
-
-    @property
-    def key(self) -> str:
-        """Its name in the ledger. Days of different zones, and different spans, are counted separately."""
-        quota = self.quota
-        return f"{self.owner} {quota.unit} {quota.seconds} s {quota.zone or 'any'}"
-
-    @property
-    def slot_size(self) -> int:
-        """Length of a time slot in milliseconds."""
-        return DAY_SLOT if self.quota.zone is not None else max(10, self.quota.seconds * 10)
-
-    def slot(self, moment: int) -> int:
-        """Return the time slot that contains ``moment``."""
-        return moment // self.slot_size * self.slot_size
-
-    @property
-    def is_everybodys(self) -> bool:
-        """Whether it limits every message of the run."""
-        return self.sender is None and self.channels is None and self.via is None
-
-    def binds(self, message: Message, gateway: str | None) -> bool:
-        """Whether it counts this message, which goes by ``gateway`` if a route has chosen one."""
-        if self.channels is not None and message.channel not in self.channels:
-            return False
-        if self.via is not None and gateway not in self.via:
-            return False
-        return self.sender is None or self.sender == message.sender
-
-    def __str__(self) -> str:
-        return f"quota of {self.quota} of {self.of}"
-
-
-@dataclass(frozen=True, slots=True)
-class QuotaWait:
-    """Nothing may be claimed until a time (UTC ms), because this quota is used up."""
-
-    until: int
-    quota: SharedQuota
-
-    def seconds(self, now: int) -> float:
-        """Return the seconds after which to ask again; others may give back what they have in flight."""
-        return min(max((self.until - now) / 1000, 0.001), LOOK_AGAIN)
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """The usage of a quota: settled amounts by time slot, and amounts in flight by time slot."""
-
-    shared: SharedQuota
-    settled: tuple[tuple[int, int], ...]
-    flying: tuple[tuple[int, int], ...]
-
-    def used(self, now: int) -> int:
-        """Return how much counts at ``now``."""
-        return sum(used for ends, used in self.ends(now) if ends > now)
-
-    def left(self, now: int) -> int:
-        """Return how much may still be claimed at ``now``."""
-        return max(0, self.shared.quota.limit - self.used(now))
-
-    def free_at(self, now: int, weight: int = 1, more: int = 0) -> int:
-        """Return when something of this weight fits (UTC ms) besides what is used and ``more``, if nothing else is
-        claimed; ``FAR`` if never."""
-        limit = self.shared.quota.limit
-        if weight > limit:
-            return FAR
-        used, free = self.used(now) + more, now
-        for ends, freed in sorted(self.ends(now)):
-            if used + weight <= limit:
-                return free
-            if ends > now:
-                used, free = used - freed, ends
-        return free if used + weight <= limit else self.reset(now)
-
-    def reset(self, now: int) -> int:
-        """Return when something claimed at ``now`` would no longer count (UTC ms)."""
-        return self.shared.quota.resets(now - SKEW) + SKEW
-
-    def ends(self, now: int) -> Iterable[tuple[int, int]]:
-        """Yield each amount with the time until which it counts."""
-        shared, quota = self.shared, self.shared.quota
-        if quota.zone is not None:
-            begins, ends = quota.begins(now - SKEW), quota.resets(now - SKEW) + SKEW
-            for slot, used in self.settled:
-                yield (ends if slot >= begins else 0), used
-            for slot, used in self.flying:
-                yield (ends if slot >= begins - IN_FLIGHT else 0), used
-            return
-        span = quota.seconds * 1000
-        for slot, used in self.settled:
-            yield slot + shared.slot_size + span, used
-        for slot, used in self.flying:
-            # A recent claim may reach the provider any time; an old one will not reach it any more.
-            yield (now + span if slot > now - SOON else slot + IN_FLIGHT + span), used
 
 
 def usage_of(connection: Connection, shared: SharedQuota, now: int) -> Usage:
@@ -252,6 +127,22 @@ def _sent(connection: Connection, shared: SharedQuota, now: int) -> dict[int, in
         for at, count in connection.execute(select(slot, used).where(mine).group_by(slot)):
             found[int(at) * size] += int(count)
     return dict(found)
+
+
+class Quotas(SubStore):
+    """The quotas of accounts and senders in an open ledger."""
+
+    @translates_errors
+    def usage(self, shared: SharedQuota, now: int) -> Usage:
+        """Return the usage of a quota over all runs; writes nothing."""
+        with self._ledger.reading() as connection:
+            return seen(connection, shared, now)
+
+    @translates_errors
+    def count_test(self, shared: Sequence[SharedQuota], parts: int, now: int) -> None:
+        """Count a test message in these quotas."""
+        with self._ledger.writing() as connection:
+            count_test(connection, shared, parts, now)
 
 
 class Book:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from a2pcli.ledger.optouts import OptOuts
     from a2pcli.ledger.people import People
     from a2pcli.ledger.plans import Plans
+    from a2pcli.ledger.quotas import Quotas
     from a2pcli.ledger.reachability import Reachability
     from a2pcli.ledger.receipts import Inbox
     from a2pcli.ledger.replies import Replies
@@ -88,6 +89,13 @@ class Ledger(LedgerCore):
         from a2pcli.ledger.reachability import Reachability
 
         return Reachability(self)
+
+    @cached_property
+    def quotas(self) -> Quotas:
+        """The quotas of accounts and senders."""
+        from a2pcli.ledger.quotas import Quotas
+
+        return Quotas(self)
 
     @cached_property
     def optouts(self) -> OptOuts:

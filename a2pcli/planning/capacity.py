@@ -9,7 +9,7 @@ from typing import Any
 
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem, Severity
-from a2pcli.ledger.quotas import Usage
+from a2pcli.ledger.quota_values import Usage
 from a2pcli.moments import moment_text
 from a2pcli.planning.estimate import Estimate
 from a2pcli.planning.quota_flow import Flow, QuotaFlow, TogetherFlow

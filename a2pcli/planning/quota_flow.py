@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from a2pcli.config.quotas import Quota
-from a2pcli.ledger.quotas import SKEW, Usage
+from a2pcli.ledger.quota_values import SKEW, Usage
 
 MANY = 100
 """A quota is simulated for at most this many fillings; a longer plan treats it as a pace."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from a2pcli.ledger.quotas import QuotaWait
+from a2pcli.ledger.quota_values import QuotaWait
 from a2pcli.ledger.records import Exchange, Rooms
 from a2pcli.sending.lanes import AnyBreaker, AnyDispatcher, AnyPace
 from a2pcli.sending.pace import CLAIMED_AHEAD

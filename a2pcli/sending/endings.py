@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 
 from a2pcli.errors import Problem
-from a2pcli.ledger.quotas import QuotaWait
+from a2pcli.ledger.quota_values import QuotaWait
 from a2pcli.ledger.records import FAR, MONEY_UNITS, Run, Waiting
 from a2pcli.ledger.run_commands import send_command
 from a2pcli.messages import Cause, Outcome, Verdict

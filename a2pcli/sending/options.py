@@ -10,7 +10,7 @@ from a2pcli.config.values import Rate
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem
 from a2pcli.ledger.paces import SharedPace
-from a2pcli.ledger.quotas import SharedQuota
+from a2pcli.ledger.quota_values import SharedQuota
 from a2pcli.ledger.route_values import Switch
 
 __all__ = ["BreakerOptions", "Ended", "Progress", "Rate", "SendOptions", "SendResult"]

@@ -17,7 +17,7 @@ from a2pcli.config.accounts import AccountPace
 from a2pcli.config.quotas import quota_of
 from a2pcli.ledger.alternatives import names_by_channel
 from a2pcli.ledger.paces import SharedPace
-from a2pcli.ledger.quotas import SharedQuota
+from a2pcli.ledger.quota_values import SharedQuota
 from a2pcli.ledger.records import Claimed, Run
 from a2pcli.ledger.sender_names import sender_key
 from a2pcli.sending.options import Rate

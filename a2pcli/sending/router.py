@@ -18,8 +18,9 @@ from a2pcli.ledger.route_legs import Leg, MessageRoute, route_of_text
 from a2pcli.ledger.route_values import Switch
 from a2pcli.messages import STOPS_THE_RUN, Cause, Outcome, Verdict
 from a2pcli.sending.lane import Lane
-from a2pcli.sending.route_share import ILL, LESS, WELL, Share
-from a2pcli.sending.route_speed import Speed, too_slow
+from a2pcli.sending.route_gateway import RouteGateway, is_failing, was_not_taken, words_of
+from a2pcli.sending.route_share import ILL, LESS, WELL
+from a2pcli.sending.route_speed import too_slow
 from a2pcli.sending.timing import HORIZON
 
 SLOW = 0.25
@@ -45,34 +46,6 @@ REMEMBERED = 1000
 NOTHING: Mapping[str, int] = MappingProxyType({})
 
 
-class _State:
-    """What is known of one gateway. Moments are seconds of the loop's clock."""
-
-    def __init__(self, lane: Lane) -> None:
-        self.lane = lane
-        self.share, self.speed = Share(), Speed()
-        self.out_until = float("-inf")
-        """Until when it takes nothing, whatever its breaker says."""
-        self.why: str | None = None
-        self.is_down = False
-        self.rejected = 0
-        """Messages that it has rejected in a row."""
-        self.asked_until = float("-inf")
-        """Until when messages that wait for it will keep it busy."""
-
-    def is_stopped(self, now: float) -> bool:
-        """Whether it takes nothing, and comes back slowly."""
-        return now < self.out_until or self.lane.stopped is not None or self.lane.breaker.open
-
-    def is_usable(self, now: float) -> bool:
-        """Whether it takes messages now, or will in a moment."""
-        return not self.is_stopped(now) and self.lane.pace.held(now) <= HORIZON
-
-    def is_tried(self) -> bool:
-        """Whether it is given one message, to see if it is back."""
-        return self.lane.stopped is None and self.lane.breaker.half_open
-
-
 class Router:
     """Chooses a gateway for each claimed message (``ledger.choosing.Chooser``), and learns from every answer.
 
@@ -93,7 +66,7 @@ class Router:
     ) -> None:
         self._own, self._time, self._clock = own, time, clock
         self._planned, self._left = dict(planned), left
-        self._states = {one.name: _State(one) for one in lanes}
+        self._states = {one.name: RouteGateway(one) for one in lanes}
         self._tried: dict[int, set[str]] = {}
         self._barred: set[tuple[str, str | None]] = set()
         self._wanted: Counter[str] = Counter()
@@ -154,7 +127,7 @@ class Router:
             state.speed.came_back(id, now)
             self._judge(state, claimed, outcome, now)
             self._look_at(self._name(claimed), now)
-            if not _was_not_taken(outcome):
+            if not was_not_taken(outcome):
                 self._tried.pop(id, None)
                 return False
             tried = self._tried.setdefault(id, set())
@@ -167,7 +140,7 @@ class Router:
                 self._tried.pop(id, None)
             return other
 
-    def _judge(self, state: _State, claimed: Claimed, outcome: Outcome, now: float) -> None:
+    def _judge(self, state: RouteGateway, claimed: Claimed, outcome: Outcome, now: float) -> None:
         """What an answer says about the gateway that gave it."""
         is_rejected = outcome.verdict is Verdict.REJECTED and outcome.cause is not Cause.COUNTRY
         state.rejected = state.rejected + 1 if is_rejected else 0
@@ -175,16 +148,16 @@ class Router:
             state.why = f"it has rejected {state.rejected} messages in a row"
             state.share.lose(now)
         if outcome.cause in STOPS_THE_RUN:
-            state.out_until, state.why = now + REFUSED, _words(outcome)
+            state.out_until, state.why = now + REFUSED, words_of(outcome)
             state.share.lose_all(now)
         elif outcome.cause is Cause.COUNTRY:
             self._barred.add((self._name(claimed), claimed.message.country))
         elif outcome.cause is Cause.RATE:
-            state.why = _words(outcome)
+            state.why = words_of(outcome)
             state.share.lose(now, LESS)
-        elif _is_failing(outcome) and not self.has_tried(claimed):
+        elif is_failing(outcome) and not self.has_tried(claimed):
             # (The same message failing at the same gateway again says nothing new.)
-            state.why = _words(outcome)
+            state.why = words_of(outcome)
             state.share.lose(now)
 
     def cannot_be_opened(self, gateway: str, why: str) -> None:
@@ -266,7 +239,7 @@ class Router:
     def _name(self, claimed: Claimed) -> str:
         return claimed.gateway or self._own
 
-    def _of(self, claimed: Claimed) -> _State:
+    def _of(self, claimed: Claimed) -> RouteGateway:
         return self._states[self._name(claimed)]
 
     def _route(self, claimed: Claimed) -> MessageRoute:
@@ -377,28 +350,6 @@ def route_of(claimed: Claimed, own: str) -> MessageRoute:
     if claimed.route is not None:
         return route_of_text(claimed.route)
     return MessageRoute("other", "order", (Leg(claimed.gateway or own, claimed.cost, claimed.currency),))
-
-
-def _was_not_taken(outcome: Outcome) -> bool:
-    """Whether the gateway clearly has not taken a message, and says nothing that holds for every gateway."""
-    if outcome.verdict is Verdict.NOT_SENT:
-        return True
-    return outcome.verdict is Verdict.REJECTED and outcome.cause in (Cause.COUNTRY, *STOPS_THE_RUN)
-
-
-def _is_failing(outcome: Outcome) -> bool:
-    """Whether an answer speaks against the gateway that gave it."""
-    is_not_taken = outcome.verdict is Verdict.NOT_SENT and outcome.cause is not Cause.BATCH
-    return outcome.verdict is Verdict.UNKNOWN or is_not_taken
-
-
-def _words(outcome: Outcome) -> str:
-    """An answer in words."""
-    if outcome.detail:
-        return outcome.detail
-    if outcome.verdict is Verdict.UNKNOWN:
-        return "it gives no clear answers"
-    return f"it answers {outcome.code or outcome.cause}"
 
 
 def _draw(gateway: str, reference: str, tries: int) -> float:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from a2pcli.gateways.base import Gateway
-from a2pcli.ledger.quotas import SharedQuota
+from a2pcli.ledger.quota_values import SharedQuota
 from a2pcli.ledger.records import Run, now_ms
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import Message, Outcome, Verdict
@@ -54,7 +54,7 @@ async def send_test(
         with ledger.transaction():
             ledger.runs.record_test(run, message.to, outcome)
             if quotas and outcome.verdict is not Verdict.NOT_SENT:
-                ledger.attempts.count_test(quotas, message.parts, now_ms())
+                ledger.quotas.count_test(quotas, message.parts, now_ms())
             ledger.audit.add("send.test", None, detail, people=[address or message.to])
 
     await asyncio.to_thread(note, outcomes[0])

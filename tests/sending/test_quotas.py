@@ -24,7 +24,7 @@ from sendkit import (
 )
 
 from a2pcli.config.quotas import Quota, parse_quota
-from a2pcli.ledger.quotas import SharedQuota, Usage
+from a2pcli.ledger.quota_values import SharedQuota, Usage
 from a2pcli.ledger.records import Run
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import Cause, Message, Outcome, Verdict
@@ -116,7 +116,7 @@ def together(
 
 def predicted(ledger: Ledger, count: int, *texts: str, rate: float | None = None, parts: int = 1) -> float:
     """Seconds from the start to the end that a plan foresees."""
-    usages: list[Usage] = [ledger.attempts.quota_usage(one, START_MS) for one in quotas(*texts)]
+    usages: list[Usage] = [ledger.quotas.usage(one, START_MS) for one in quotas(*texts)]
     flows = Load(usages).flows({}, count, count * parts, START_MS)
     told = estimate([(None, count)], start=START_MS, ends=None, per_second=rate, limits=flows)
     assert told.finishes_at is not None
@@ -218,7 +218,7 @@ def test_what_was_sent_before_anybody_counted_counts(ledger: Ledger) -> None:
     gateway = Counting(*caps("20/day"))
     send_in_no_time(ledger, plan_run(ledger, 15), gateway, SendOptions())
     run = plan_run(ledger, 15, campaign="later")
-    assert ledger.attempts.quota_usage(quotas("20/day")[0], START_MS + 60_000).left(START_MS + 60_000) == 5
+    assert ledger.quotas.usage(quotas("20/day")[0], START_MS + 60_000).left(START_MS + 60_000) == 5
     result, _ = send_in_no_time(ledger, run, gateway, SendOptions(quotas=quotas("20/day")))
     assert result.ended is Ended.WAITING
     assert states(ledger, run) == {"accepted": 5, "planned": 10}
@@ -261,7 +261,7 @@ def test_a_killed_senders_messages_are_counted_once(ledger: Ledger) -> None:
     run = plan_run(ledger, 30)
     send_in_no_time(ledger, run, lost, SendOptions(quotas=quotas("50/day"), concurrency=2))
     unknown = states(ledger, run).get("unknown", 0)
-    usage = ledger.attempts.quota_usage(quotas("50/day")[0], START_MS + 60_000)
+    usage = ledger.quotas.usage(quotas("50/day")[0], START_MS + 60_000)
     assert usage.used(START_MS + 60_000) == 10 + unknown
     assert Outcome(Verdict.UNKNOWN).verdict is Verdict.UNKNOWN
 
@@ -305,7 +305,7 @@ def test_what_a_killed_process_had_claimed_is_no_longer_in_flight_once_another_b
         slot = shared[0].slot(START_MS)
         row = {"key": shared[0].key, "slot": slot, "sender": 4711, "used": 15}
         connection.execute(insert(quota_usage).values(row))
-    assert ledger.attempts.quota_usage(shared[0], START_MS).left(START_MS) == 5
+    assert ledger.quotas.usage(shared[0], START_MS).left(START_MS) == 5
     run = plan_run(ledger, 20)
     result, _ = send_in_no_time(ledger, run, ScriptedGateway(), SendOptions(quotas=shared))
     assert result.ended is Ended.FINISHED

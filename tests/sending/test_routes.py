@@ -7,7 +7,7 @@ import pytest
 from routekit import ILL, WELL, Provider, Way, judged, routed_run, send_through, share_of, switches
 
 from a2pcli.config.quotas import parse_quota
-from a2pcli.ledger.quotas import SharedQuota
+from a2pcli.ledger.quota_values import SharedQuota
 from a2pcli.ledger.store import Ledger
 from a2pcli.sending.options import Ended
 

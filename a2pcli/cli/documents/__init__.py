@@ -14,14 +14,14 @@ VERSION = 2
 
 def documents() -> Mapping[str, tuple[type, ...]]:
     """The documents that each command prints; several where it depends on what happened."""
-    from a2pcli.cli.documents import explained, others, people_lists, runs, templates
+    from a2pcli.cli.documents import explained, others, people_lists, plans, runs, templates
 
     return {
         "init": (others.Init,),
-        "check": (runs.Check,),
-        "preview": (runs.Preview,),
-        "plan": (runs.Plan,),
-        "send": (runs.Sent, runs.NothingToSend, runs.Plan, runs.TestMessage),
+        "check": (plans.Check,),
+        "preview": (plans.Preview,),
+        "plan": (plans.Plan,),
+        "send": (runs.Sent, runs.NothingToSend, plans.Plan, runs.TestMessage),
         "runs": (runs.Runs,),
         "report": (runs.Report, runs.NoRun),
         "receipts import": (others.ReceiptsImport,),
