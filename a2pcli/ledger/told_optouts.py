@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import Select, and_, case, func, or_, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.expression import ColumnElement
 
@@ -18,7 +18,7 @@ from a2pcli.ledger.tables import attempts, receipts, runs
 ACTION = "optout.gateway"
 
 
-def keep(
+def _keep(
     connection: Connection,
     told: Iterable[tuple[str, str | None]],
     *,
@@ -51,10 +51,33 @@ _a, _r = attempts.c, receipts.c
 
 _PIECE = 500
 
+_gateway = func.coalesce(_a.gateway, runs.c.gateway)
+# An attempt by another channel than the run's has its own sender, or the gateway chooses it.
+_sender = case((_a.channel.is_(None), func.coalesce(_a.sender, runs.c.sender)), else_=_a.sender)
+
 
 def no_opt_out(gateway: str, code: str | None, status: str) -> bool:
     """Treat no receipt as an opt-out."""
     return False
+
+
+def keep_from_answers(connection: Connection, ids: Sequence[int], now: int) -> int:
+    """Suppress the people of these attempts, of which the gateway answered that they opted out; return how many are
+    new. Audit: ``optout.gateway``.
+
+    The address, the gateway and the sender are those of the attempt: the message itself may have another spelling of
+    the address.
+    """
+    told: dict[tuple[str, str], list[tuple[str, str | None]]] = defaultdict(list)
+    for start in range(0, len(ids), _PIECE):
+        mine = (_a.id.in_(ids[start : start + _PIECE]), _a.address.is_not(None))
+        query = select(runs.c.id, _gateway, _a.address, _sender).join(runs, runs.c.number == _a.run)
+        for run, gateway, address, sender in connection.execute(query.where(*mine).order_by(_a.id)):
+            told[run, gateway].append((address, sender))
+    return sum(
+        _keep(connection, people, gateway=gateway, run=run, now=now)
+        for (run, gateway), people in told.items()
+    )
 
 
 def keep_from_receipts(
@@ -71,18 +94,16 @@ def keep_from_receipts(
             if tells(gateway, code, status):
                 told[run, gateway].append((address, sender))
     return sum(
-        keep(connection, people, gateway=gateway, run=run, now=now, by="receipt")
+        _keep(connection, people, gateway=gateway, run=run, now=now, by="receipt")
         for (run, gateway), people in told.items()
     )
 
 
 def _query(chosen: ColumnElement[bool]) -> Select[Any]:
-    gateway = func.coalesce(_a.gateway, runs.c.gateway)
-    sender = func.coalesce(_a.sender, runs.c.sender)
     arrived = [str(one) for one in ARRIVED]
     told = and_(_a.address.is_not(None), or_(_r.delivery.is_(None), _r.delivery.not_in(arrived)))
     joined = receipts.join(attempts, _a.id == _r.attempt).join(runs, runs.c.number == _a.run)
-    query = select(runs.c.id, gateway, _r.code, _r.status, _a.address, sender).select_from(joined)
+    query = select(runs.c.id, _gateway, _r.code, _r.status, _a.address, _sender).select_from(joined)
     return query.where(chosen, told).order_by(_r.number)
 
 

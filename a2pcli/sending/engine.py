@@ -69,7 +69,7 @@ async def send_run(
             raise InvalidInput(endings.wrong_channel(gateway.name, channel, gateway.capabilities.channels))
     clock = clock or timing.SteadyClock()
     with sender_lock(ledger, run, shared=True) as hold:
-        writer = LedgerWriter(ledger, run, gateway.name, clock, stop)
+        writer = LedgerWriter(ledger, run, clock, stop)
         let_keep(gateway, writer, keep)
         try:
             return await _Sending(run, writer, gateway, options, stop, on_progress, clock, hold).whole()

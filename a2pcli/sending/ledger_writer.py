@@ -43,8 +43,8 @@ class WriteBatch:
     release: list[int] = field(default_factory=list)
     """Ids of claimed messages that were never submitted."""
     settled: list[Settled] = field(default_factory=list)
-    suppress: list[tuple[str, str | None]] = field(default_factory=list)
-    """Addresses that opted out according to the gateway, each with the sender they opted out of."""
+    suppress: list[int] = field(default_factory=list)
+    """Ids of messages whose recipients opted out according to the gateway."""
     refuse: set[str] = field(default_factory=set)
     """Countries the gateway's account may not send to."""
     switches: list[Switch] = field(default_factory=list)
@@ -79,11 +79,9 @@ class WriteBatch:
 class LedgerWriter:
     """The ledger as the sender uses it: one call at a time, on its own thread."""
 
-    def __init__(
-        self, ledger: Ledger, run: Run, gateway: str, clock: Callable[[], int], stop: StopRequest
-    ) -> None:
+    def __init__(self, ledger: Ledger, run: Run, clock: Callable[[], int], stop: StopRequest) -> None:
         self._stop = stop
-        self._ledger, self._run, self._gateway, self._clock = ledger, run, gateway, clock
+        self._ledger, self._run, self._clock = ledger, run, clock
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
         self.asked_at = 0
         """UTC ms of the last write, for which its claims were made."""
@@ -180,19 +178,24 @@ class LedgerWriter:
             ids += self.next_to_leave(-len(ids) % GROUP)
         journal.note(ids)
 
-    def _suppress(self, told: Sequence[tuple[str, str | None]], now: int) -> None:
+    def _suppress(self, told: Sequence[int], now: int) -> None:
         """Store opt-outs that the gateway reported. Audit: ``optout.gateway``, in the same transaction."""
         if not told:
             return
         with plainly(self._ledger.url), self._ledger.writing() as connection:
-            told_optouts.keep(connection, told, gateway=self._gateway, run=self._run.id, now=now)
+            told_optouts.keep_from_answers(connection, told, now)
         self._ledger.note_entry()
 
-    async def write_late(self, settled: list[Settled]) -> int:
-        """Record outcomes learnt after another process took the run over; return how many were recorded."""
-        return await self._on_thread(
-            lambda: self._ledger.attempts.settle_late(self._run, settled, self._clock())
-        )
+    async def write_late(self, settled: list[Settled], opted_out: Sequence[int]) -> int:
+        """Record outcomes and opt-outs learnt after another process took the run over; return how many outcomes were
+        recorded."""
+
+        def work() -> int:
+            now = self._clock()
+            self._suppress(opted_out, now)
+            return self._ledger.attempts.settle_late(self._run, settled, now)
+
+        return await self._on_thread(work)
 
     async def keep(self, work: Callable[[], None]) -> None:
         """Run another write on the ledger's thread, between two transactions of the sender."""

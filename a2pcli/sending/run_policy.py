@@ -15,7 +15,6 @@ from a2pcli.ledger.falling_back import FallenBack
 from a2pcli.ledger.holds import Hold
 from a2pcli.ledger.records import Claimed, Run, Settled
 from a2pcli.ledger.route_values import Switch
-from a2pcli.ledger.sender_names import sender_scope
 from a2pcli.messages import STOPS_THE_RUN, Cause, Outcome, State, Verdict
 from a2pcli.sending import endings
 from a2pcli.sending.breaker import event_of
@@ -293,10 +292,7 @@ class RunPolicy:
         """Apply to later messages what one rejection says: an opt-out, or a refused country."""
         message = claimed.message
         if outcome.cause is Cause.OPTED_OUT:
-            sender = message.sender
-            if sender is None and claimed.gateway is not None:
-                sender = sender_scope(None, claimed.gateway)
-            self.writes.suppress.append((message.to, sender))
+            self.writes.suppress.append(message.id)
         elif outcome.cause is Cause.COUNTRY and message.country:
             if self.router is not None and self.router.serves(message.country):
                 return  # other gateways of the route may send there

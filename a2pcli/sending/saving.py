@@ -78,4 +78,4 @@ async def _save_late(
         for one in dispatcher.take_back_claims()
     ]
     with suppress(LedgerError):  # the other process has them as unknown
-        await writer.write_late([*policy.writes.settled, *back])
+        await writer.write_late([*policy.writes.settled, *back], policy.writes.suppress)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 import signal
@@ -26,8 +27,10 @@ from a2pcli.ledger.attempts import Attempts
 from a2pcli.ledger.lock import live_sender, sender_lock
 from a2pcli.ledger.records import Run, Settled, now_ms
 from a2pcli.ledger.store import Ledger
-from a2pcli.messages import Message, Outcome, State, Verdict
+from a2pcli.messages import Cause, Message, Outcome, State, Verdict
+from a2pcli.sending.ledger_writer import LedgerWriter
 from a2pcli.sending.reconcile import settle_by_decision
+from a2pcli.sending.stop import StopRequest
 
 HERE = Path(__file__).parent
 
@@ -270,6 +273,20 @@ def test_what_a_sender_learns_after_it_was_taken_over_is_recorded_but_never_over
                 assert states(second, run) == {"accepted": 1, "planned": 2, "submitting": 1}
                 second.attempts.exchange(run, [Settled(again, ACCEPTED, State.ACCEPTED)], 0, now_ms())
                 assert states(second, run) == {"accepted": 2, "planned": 2}
+
+
+def test_an_opt_out_that_a_sender_learns_after_it_was_taken_over_is_kept(tmp_path: Path) -> None:
+    with Ledger.open(str(tmp_path / "ledger.db")) as ledger:
+        run = plan_run(ledger, 1)
+        with sender_lock(ledger, run):
+            ledger.attempts.start(run, now_ms())
+            (one,) = ledger.attempts.exchange(run, [], 1, now_ms()).claimed
+        refused = Outcome(Verdict.REJECTED, cause=Cause.OPTED_OUT)
+        late = [Settled(one.message.id, refused, State.REJECTED, attempts=1)]
+        writer = LedgerWriter(ledger, run, now_ms, StopRequest())
+        assert asyncio.run(writer.write_late(late, [one.message.id])) == 1
+        writer.close()
+        assert [entry.address for entry in ledger.optouts.all()] == [one.message.to]
 
 
 def test_a_sender_that_cannot_be_heard_hands_nothing_more_to_the_gateway(
