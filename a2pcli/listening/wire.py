@@ -1,4 +1,5 @@
-"""HTTP/1.1 on one connection, with limits that uvicorn does not have: the size of a head, the time of a request."""
+"""HTTP/1.1 on one connection, with limits that uvicorn does not have: the size of a head, and the time without a whole
+request."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ LARGEST_HEAD = 65_536
 """Bytes of a request before its body: the URL and the headers."""
 
 SLOWEST = 20.0
-"""Seconds that a request may take to arrive."""
+"""Seconds that a request may take to arrive, and that a connection may stay open after bytes that begin none."""
 
 
 class BoundedHttp(HttpToolsProtocol):
@@ -38,11 +39,19 @@ class BoundedHttp(HttpToolsProtocol):
         super().data_received(data)
         if not self._is_in_body and self._head > LARGEST_HEAD:
             self.transport.close()
+        elif self._timer is None and self._waits_for_ever():
+            self._start_timer()
+
+    def _waits_for_ever(self) -> bool:
+        """Whether nothing else ends the connection. Any bytes end uvicorn's keep-alive, also line ends that belong to
+        no request, and the rest of one that is answered already."""
+        is_answered = self.cycle is None or self.cycle.response_complete
+        return is_answered and self.timeout_keep_alive_task is None
 
     def on_message_begin(self) -> None:
         """A request begins."""
-        if self._timer is None:
-            self._start_timer()
+        self._stop_timer()
+        self._start_timer()
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
