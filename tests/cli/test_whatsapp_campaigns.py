@@ -17,10 +17,10 @@ from a2pcli.ledger.records import now_ms
 sys.path.append(str(Path(__file__).parents[1] / "gateways"))
 from gatewaykit import Counterpart, reply
 
-NOW = datetime.fromtimestamp(now_ms() / 1000, UTC)
+TODAY = datetime.fromtimestamp(now_ms() / 1000, UTC)
 TEMPLATES = f"""\
 gateway: whatsapp
-fetched: {NOW:%Y-%m-%dT%H:%M:%SZ}
+fetched: {TODAY:%Y-%m-%dT%H:%M:%SZ}
 templates:
 - name: shipped
   language: en_US
@@ -191,7 +191,9 @@ def test_the_wording_of_the_template_is_under_the_copy_rules(shop: Project) -> N
 
 
 def wrote(project: Project, phone: str, hours: float, gateway: str = "outbox") -> None:
-    at = NOW - timedelta(hours=hours)
+    at = datetime.fromtimestamp(now_ms() / 1000, UTC) - timedelta(
+        hours=hours
+    )  # of this test, not of the suite
     project.write("r.csv", f"phone,text,time\n{phone},hello there,{at:%Y-%m-%dT%H:%M:%SZ}\n")
     assert project.run("optout", "replies", "r.csv", "--gateway", gateway).status == 0
 
@@ -326,7 +328,7 @@ def test_without_templates_or_with_two_files_of_them_the_campaign_says_what_to_d
 
 
 def test_an_old_file_of_templates_is_told(shop: Project) -> None:
-    shop.write("templates.whatsapp.yaml", TEMPLATES.replace(f"{NOW:%Y-%m-%d}", "2026-01-02"))
+    shop.write("templates.whatsapp.yaml", TEMPLATES.replace(f"{TODAY:%Y-%m-%d}", "2026-01-02"))
     assert "days ago (a2pcli templates sync whatsapp)" in shop.run("check", campaign(shop, SHIPPED)).err
 
 

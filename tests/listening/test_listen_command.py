@@ -173,6 +173,7 @@ def test_every_acknowledged_receipt_is_there_once_after_a_kill(project: Project)
         for one in threads:
             one.start()
         while len(acknowledged) < 300:
+            assert any(one.is_alive() for one in threads), heard.said()
             time.sleep(0.01)
         heard.process.kill()
         for one in threads:
@@ -200,6 +201,7 @@ def test_a_sender_and_a_listener_share_a_sqlite_ledger(project: Project) -> None
         )
 
         while not (runs := project.run("runs", "--json", **ENVIRON).json["runs"]):
+            assert sender.poll() is None, sender.communicate()
             time.sleep(0.1)
         (run,) = runs
 
