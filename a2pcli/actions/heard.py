@@ -30,7 +30,6 @@ TRIES = 3
 REMEMBERED = 24 * 3600.0
 """Seconds for which a run is looked at again after a receipt with a reference of it."""
 
-
 RECENT = 100
 """Runs that are looked at when the listener starts, for what was stored before it was stopped."""
 
@@ -52,9 +51,10 @@ class HeardCounts:
         return {name: getattr(self, name) for name in self.__slots__}
 
     def add(self, other: HeardCounts) -> None:
-        """Add the counts of a transaction."""
-        for name in self.__slots__:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+        """Add the counts of a transaction. Those that are 0 are left alone: another thread may be counting them."""
+        for name, more in other.as_mapping().items():
+            if more:
+                setattr(self, name, getattr(self, name) + more)
 
 
 class HeardStore:

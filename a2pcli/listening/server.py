@@ -30,6 +30,9 @@ MATCHES_EVERY, MATCHES_FOR_LESS_THAN = 2.0, 30
 STOPS_WITHIN = 30
 """Seconds that requests may take that were accepted before the stop."""
 
+NOT_STORED = "not stored, requests are answered with 503"
+NOT_MATCHED = "receipts could not be matched to their messages, which is tried again"
+
 
 def bound(host: str, port: int) -> socket.socket:
     """Return a listening socket. Raises ``UsageError`` if there cannot be one."""
@@ -77,7 +80,7 @@ async def _serve(
     started: Callable[[], None],
 ) -> None:
     notices = Notices(tell)
-    storing = Storing(store.keep, lambda error: notices.note(_why(error)))
+    storing = Storing(store.keep, lambda error: notices.note(f"{NOT_STORED}: {_why(error)}"))
     others = ThreadPoolExecutor(1, thread_name_prefix="matching")
     probes = ThreadPoolExecutor(1, thread_name_prefix="ready")
 
@@ -164,7 +167,7 @@ async def _match(store: HeardStore, thread: ThreadPoolExecutor, notices: Notices
         try:
             await loop.run_in_executor(thread, store.settle)
         except Exception as error:
-            notices.note(_why(error))
+            notices.note(f"{NOT_MATCHED}: {_why(error)}")
         await asyncio.sleep(max(MATCHES_EVERY, MATCHES_FOR_LESS_THAN * (time.monotonic() - began)))
 
 
@@ -175,7 +178,5 @@ async def _sum_up(notices: Notices) -> None:
 
 
 def _why(error: BaseException) -> str:
-    """Why something was not stored, without its data."""
-    if isinstance(error, A2PError):
-        return f"not stored, requests are answered with 503: {error.problems[0]}"
-    return f"not stored, requests are answered with 503: {type(error).__name__}"
+    """What went wrong, without the data of a request."""
+    return str(error.problems[0]) if isinstance(error, A2PError) else type(error).__name__

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from a2pcli.errors import LedgerError, LedgerUnavailable
+from a2pcli.errors import LedgerUnavailable
 
 if TYPE_CHECKING:
     from a2pcli.actions.callback_doors import Heard
@@ -22,7 +22,6 @@ TOGETHER = 2_000
 
 PAUSE = 0.01
 """Seconds between two transactions: others can write, and more gathers for the next."""
-
 
 PATIENCE = 25.0
 """Seconds that a request waits until its content is stored; what is stored later is a duplicate when it comes again."""
@@ -129,10 +128,9 @@ class Storing:
                     future.exception()  # nobody may wait for it any more
 
     async def _try(self, some: Sequence[Heard]) -> Exception | None:
+        """Store these, and return why they could not be."""
         try:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._keep, some)
-        except LedgerError as error:
-            return error
-        except Exception as error:
+        except Exception as error:  # whatever it is, it is told, and the next requests are stored
             return error
         return None

@@ -7,6 +7,7 @@ import json
 import sys
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from a2pcli.actions.heard import HeardStore
 from a2pcli.config.load import LoadedSettings, load_settings
 from a2pcli.errors import LedgerError
 from a2pcli.ledger.store import Ledger
+from a2pcli.listening import server
 from a2pcli.listening.app import LARGEST, Callbacks, Ready, make_app
 from a2pcli.listening.notices import Notices
 from a2pcli.listening.storing import Storing, TooMuch
@@ -205,3 +207,26 @@ def test_what_the_ledger_refuses_of_one_request_keeps_no_other_from_being_stored
     first, second, third = asyncio.run(run())
     assert (first, third, len(kept)) == (None, None, 2)
     assert isinstance(second, LedgerError)
+
+
+def test_a_search_for_messages_that_fails_is_not_called_a_request_that_was_refused() -> None:
+    said: list[str] = []
+
+    class Store:
+        def settle(self) -> None:
+            raise LedgerError("the disk is full")
+
+    async def run() -> None:
+        told = asyncio.Event()
+
+        def tell(sentence: str) -> None:
+            said.append(sentence)
+            told.set()
+
+        with ThreadPoolExecutor(1) as thread:
+            searching = asyncio.create_task(server._match(Store(), thread, Notices(tell)))  # type: ignore[arg-type]
+            await told.wait()
+            searching.cancel()
+
+    asyncio.run(asyncio.wait_for(run(), 10))
+    assert said == ["receipts could not be matched to their messages, which is tried again: the disk is full"]

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from a2pcli.actions.callback_doors import Proof
+from a2pcli.cli.screens.bubble import many
 
 if TYPE_CHECKING:
     from a2pcli.actions.callback_doors import CallbackDoor, Doors
@@ -41,7 +42,7 @@ def _proof(door: CallbackDoor) -> str:
 
 def stop_line(counts: HeardCounts) -> str:
     """What was stored."""
-    said = [f"{counts.receipts:,} receipts", f"{counts.replies:,} replies", f"{counts.opted_out:,} opted out"]
-    if counts.duplicates:
-        said.append(f"{counts.duplicates:,} had come before")
-    return f"stopped; stored: {', '.join(said)}"
+    replies = "1 reply" if counts.replies == 1 else f"{counts.replies:,} replies"
+    before = f"; {counts.duplicates:,} had come before" if counts.duplicates else ""
+    out = f"; {counts.opted_out:,} opted out" if counts.opted_out else ""
+    return f"stopped; stored {many(counts.receipts, 'receipt')} and {replies}{out}{before}"
