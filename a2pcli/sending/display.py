@@ -105,5 +105,6 @@ class Display:
         found = self._policy.tally.progress(state, now, here, self._dispatcher.flying, pace)
         if (router := self._policy.router) is not None:
             found = replace(found, switches=tuple(self._policy.switches), down=tuple(router.down))
-        # A quota may soon be used up, so the past rate says little about the end; the plan shows it.
-        return replace(found, eta=None) if self._has_quotas else found
+        # A quota may soon be used up, so the past rate says little about the end; the plan shows it. A run that stops
+        # leaves the rest.
+        return replace(found, eta=None) if self._has_quotas or self._policy.ended is not None else found

@@ -208,6 +208,10 @@ def stopped(run: Run, problems: Mapping[str, Problem], left: int | None = None) 
     return Problem(text, hint="; ".join([*hints, *own]), code=first.code)
 
 
+_BUSY = ("500", "502", "503", "504")
+"""Answers of servers that are busy or broken: unknown, since a proxy may give them after the message was taken."""
+
+
 def gateway_down(run: Run, gateway: str, last: Outcome | None, left: int | None) -> Problem:
     """The breaker gave up with ``left`` messages remaining."""
     text = f"gateway {gateway} is not available"
@@ -216,6 +220,10 @@ def gateway_down(run: Run, gateway: str, last: Outcome | None, left: int | None)
     elif last is not None and last.cause is not Cause.UNREACHABLE:
         text = f"gateway {gateway} does not accept messages now"
     hint = f"{go_on(run)}; to test it first: a2pcli gateways test {gateway}"
+    if last is not None and last.verdict is Verdict.UNKNOWN and last.code in _BUSY:
+        code = last.code
+        hint += f"; if the provider documents {code} as 'not accepted', add `statuses: {{{code}: temporary}}`"
+        hint += " to its block (type http), and such messages are retried"
     text = _with_answer(text, last)
     if left is not None:
         text = f"{text}; {_many(left, 'is', 'are')} left"

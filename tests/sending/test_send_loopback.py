@@ -72,6 +72,16 @@ def test_some_503_are_tried_again_and_all_arrive(ledger: Ledger) -> None:
     assert states(ledger, run) == {"accepted": 200}
 
 
+def test_a_run_that_pauses_over_503_says_how_they_can_be_tried_again(ledger: Ledger) -> None:
+    with Loopback(lambda receipt, n: Reply(503)) as server:
+        run = plan_run(ledger, 100)
+        result = send(ledger, run, gateway_to(server), QUICK)
+    assert result.ended is Ended.PAUSED
+    assert result.reason is not None
+    assert "add `statuses: {503: temporary}` to its block" in (result.reason.hint or "")
+    assert states(ledger, run)["planned"] > 50
+
+
 def test_a_500_is_unknown_and_received_only_once(ledger: Ledger) -> None:
     with Loopback(lambda receipt, n: Reply(500) if n == 30 else accept(receipt, n)) as server:
         run = plan_run(ledger, 100)
