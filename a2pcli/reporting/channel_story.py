@@ -14,7 +14,7 @@ from a2pcli.ledger.history import HistoryEntry
 from a2pcli.ledger.records import Run
 from a2pcli.messages import State
 from a2pcli.reporting.route_story import via
-from a2pcli.reporting.values import money
+from a2pcli.reporting.values import money_document
 
 GOT_BOTH = "the provider delivered a message that it had said was revoked, expired or not delivered"
 
@@ -97,7 +97,7 @@ def by_channel_document(found: ByChannel) -> dict[str, Any]:
                 "states": dict(one.states),
                 "delivered": one.delivered,
                 "followed": one.followed,
-                "cost": {currency: money(nano) for currency, nano in one.cost.items()},
+                "cost": money_document(one.cost),
                 "unpriced": one.unpriced,
             }
             for one in found.counts

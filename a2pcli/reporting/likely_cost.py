@@ -8,7 +8,7 @@ from typing import Any
 from a2pcli.ledger.past_results import DAYS, FEWEST
 from a2pcli.ledger.records import Run
 from a2pcli.moments import minute
-from a2pcli.reporting.values import money
+from a2pcli.reporting.values import money_document, money_of
 
 
 def likely_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -48,25 +48,12 @@ def share_text(share: float) -> str:
     return f"{100 * share:.1f}%".replace(".0%", "%")
 
 
-def money_of(costs: Mapping[str, int]) -> str:
-    """Costs in 1e-9 units as text: ``1.20 GBP + 3 EUR``; empty for none."""
-    return " + ".join(f"{money(nano)} {currency}" for currency, nano in costs.items())
-
-
-def money_with_unpriced(costs: Mapping[str, int], unpriced: int) -> str:
-    """``1.20 GBP + 3 unpriced``; ``0`` only where everything has a price."""
-    pieces = [piece for piece in (money_of(costs), f"{unpriced:,} unpriced" if unpriced else "") if piece]
-    return " + ".join(pieces) or "0"
-
-
 def planned_cost_document(run: Run) -> dict[str, Any]:
     """Return what the run's plan said it costs, JSON-ready; ``likely`` is None if it was not known."""
     summary = run.summary
     return {
         "planned_cost": {
-            name: None
-            if summary.get(name) is None
-            else {one: money(nano) for one, nano in summary[name].items()}
+            name: None if summary.get(name) is None else money_document(summary[name])
             for name in ("cost", "likely", "most")
         }
     }

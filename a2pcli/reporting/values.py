@@ -23,6 +23,17 @@ def money_document(cost: Mapping[str, int]) -> dict[str, str]:
     return {currency: money(nano) for currency, nano in sorted(cost.items())}
 
 
+def money_of(costs: Mapping[str, int]) -> str:
+    """Costs in 1e-9 units as text: ``1.20 GBP + 3 EUR``; empty for none."""
+    return " + ".join(f"{money(nano)} {currency}" for currency, nano in sorted(costs.items()))
+
+
+def money_with_unpriced(costs: Mapping[str, int], unpriced: int, *, nothing: str = "0") -> str:
+    """``1.20 GBP + 3 unpriced``; ``nothing`` where nothing has a cost."""
+    pieces = [piece for piece in (money_of(costs), f"{unpriced:,} unpriced" if unpriced else "") if piece]
+    return " + ".join(pieces) or nothing
+
+
 def iso(moment: int | None) -> str | None:
     """UTC milliseconds as ISO 8601: ``2026-11-22T10:03:00.125Z``."""
     if moment is None:

@@ -9,9 +9,9 @@ from rich.table import Table
 
 from a2pcli.ledger.records import Run
 from a2pcli.reporting.channel_story import ByChannel
-from a2pcli.reporting.likely_cost import likely_rows, money_of, money_with_unpriced
+from a2pcli.reporting.likely_cost import likely_rows
 from a2pcli.reporting.route_story import via
-from a2pcli.reporting.values import instead_by_channel
+from a2pcli.reporting.values import instead_by_channel, money_of, money_with_unpriced
 
 
 def channel_rows(run: Run) -> Iterator[tuple[str, str]]:

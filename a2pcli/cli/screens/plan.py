@@ -33,6 +33,7 @@ from a2pcli.reporting.values import (
     instead_of_sending,
     iso,
     local,
+    money_document,
     reading_line,
     rehearsal_document,
     send_command,
@@ -63,11 +64,9 @@ CANNOT_BE_SENT = "this plan cannot be sent: see below"
 def plan_document(run: Run) -> dict[str, Any]:
     """The plan as ``--json`` shows it; money as decimal text."""
     summary = {key: value for key, value in run.summary.items() if key not in ("basis", "digests")}
-    summary["cost"] = {currency: money(nano) for currency, nano in summary["cost"].items()}
-    if "most" in summary:
-        summary["most"] = {currency: money(nano) for currency, nano in summary["most"].items()}
-    if summary.get("likely"):
-        summary["likely"] = {currency: money(nano) for currency, nano in summary["likely"].items()}
+    for name in ("cost", "most", "likely"):
+        if summary.get(name) is not None:
+            summary[name] = money_document(summary[name])
     if "routes" in summary:
         summary["routes"] = routes_document(summary["routes"])
     summary["messages_by_parts"] = summary["parts"]

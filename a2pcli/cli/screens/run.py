@@ -25,7 +25,14 @@ from a2pcli.reporting.deliveries import CauseOf, no_table
 from a2pcli.reporting.held import held_lines
 from a2pcli.reporting.route_story import via
 from a2pcli.reporting.totals import HANDED_OVER, rates
-from a2pcli.reporting.values import duration, instead_of_sending, local, money, send_command
+from a2pcli.reporting.values import (
+    duration,
+    instead_of_sending,
+    local,
+    money,
+    money_with_unpriced,
+    send_command,
+)
 
 WORDS: dict[str, tuple[str, str]] = {
     State.ACCEPTED: ("green", "accepted by the gateway"),
@@ -177,10 +184,7 @@ def cost_text(several: Iterable[StateTotals]) -> str:
         unpriced += one.unpriced
         for currency, nano in one.cost.items():
             cost[currency] = cost.get(currency, 0) + nano
-    pieces = [f"{money(nano)} {currency}" for currency, nano in sorted(cost.items())]
-    if unpriced:
-        pieces.append(f"{unpriced:,} unpriced")
-    return " + ".join(pieces)
+    return money_with_unpriced(cost, unpriced, nothing="")
 
 
 def report_screen(

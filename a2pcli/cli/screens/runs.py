@@ -14,7 +14,7 @@ from a2pcli.dataclass import dataclass
 from a2pcli.ledger.records import RunState, now_ms
 from a2pcli.moments import minute
 from a2pcli.reporting.runs import WITHOUT_ROWS, RunLine
-from a2pcli.reporting.values import instead_of_sending, local, money
+from a2pcli.reporting.values import instead_of_sending, local, money_with_unpriced
 
 
 def runs_screen(lines: Sequence[RunLine], now: int | None = None) -> RenderableType:
@@ -93,10 +93,7 @@ def _is_spent(line: RunLine) -> bool:
 
 
 def _cost(line: RunLine) -> str:
-    pieces = [f"{money(nano)} {currency}" for currency, nano in sorted(line.cost.items())]
-    if line.unpriced:
-        pieces.append(f"{line.unpriced:,} unpriced")
-    return " + ".join(pieces)
+    return money_with_unpriced(line.cost, line.unpriced, nothing="")
 
 
 def when(moment: int, now: int) -> str:

@@ -58,6 +58,7 @@ from a2pcli.reporting.values import (
     instead_by_channel,
     instead_of_sending,
     money,
+    money_document,
     send_command,
 )
 
@@ -282,7 +283,7 @@ def _plan_event(run: Run) -> None:
         recipients=summary.get("recipients"),
         excluded=summary.get("excluded"),
         parts=summary.get("total_parts"),
-        cost={currency: money(nano) for currency, nano in summary.get("cost", {}).items()},
+        cost=money_document(summary.get("cost", {})),
         unpriced=summary.get("unpriced"),
     )
 
