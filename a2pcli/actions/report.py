@@ -67,7 +67,7 @@ class Report:
 
     def by_gateway(self) -> list[GatewayCount]:
         """What each gateway was given, of a run that goes by a route; empty for any other."""
-        return self.ledger.attempts.by_gateway(self.run) if self.run.sending.get("routes") else []
+        return self.ledger.attempts.by_gateway(self.run)
 
     def arrivals(self) -> Arrivals:
         """People whose message arrived by an attempt that another one followed."""

@@ -360,8 +360,7 @@ class _Call:
             after = ledger.runs.get(run.id)
             totals = ledger.runs.totals(after)
             waiting = ledger.runs.waiting(after) if totals.held else []
-            by_gateway = ledger.attempts.by_gateway(after) if after.sending.get("routes") else []
-            return Sent(after, result, totals, waiting, changes, by_gateway)
+            return Sent(after, result, totals, waiting, changes, ledger.attempts.by_gateway(after))
 
         sent = patiently(counted)  # all is done: a server that restarts now makes no failure of it
         watcher.ended(sent)

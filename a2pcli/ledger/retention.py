@@ -22,7 +22,16 @@ from sqlalchemy.engine import Connection
 from a2pcli.config.retention import Retention, parse_age
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import RunBusy
-from a2pcli.ledger import attempt_counts, audit, channel_counts, counting, falling, plan_erasing, plan_store
+from a2pcli.ledger import (
+    attempt_counts,
+    audit,
+    channel_counts,
+    counting,
+    falling,
+    plan_erasing,
+    plan_store,
+    route_records,
+)
 from a2pcli.ledger.alternatives import channels_of
 from a2pcli.ledger.approved import changing_rows
 from a2pcli.ledger.arrivals import arrivals
@@ -241,6 +250,8 @@ def _people(connection: Connection, run: Run, now: int) -> None:
     marks["arrivals"] = arrivals(connection, run).to_data()
     if channels_of(run):
         marks["channels"] = channel_counts.written(channel_counts.count(connection, run))
+    if gateways := route_records.by_gateway(connection, run):
+        marks["gateways"] = route_records.written(gateways)
     falling.forget_run(connection, run)
     plan_store.remove(connection, run)
     attempt_counts.forget(connection, run)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
 from sqlalchemy import case, func, insert, literal, select
 from sqlalchemy.engine import Connection
@@ -36,23 +38,34 @@ _PAID = (State.ACCEPTED, State.UNKNOWN, State.SUBMITTING)
 
 
 def by_gateway(connection: Connection, run: Run) -> list[GatewayCount]:
-    """Count what each gateway of a run was given, in the order of its routes."""
+    """Count what each gateway of a run was given, in the order of its routes; as it was counted, after retention. Empty
+    for a run without a route."""
+    routes: Mapping[str, Any] = run.sending.get("routes") or {}
+    if not routes:
+        return []
+    pruned = run.summary.get("pruned", {})
+    if "gateways" in pruned:
+        return [GatewayCount(**one) for one in pruned["gateways"]]
     known = [(_a.channel == channel, literal(gateway_of(run, channel))) for channel in channels_of(run)]
     own = case(*known, else_=literal(run.gateway)) if known else literal(run.gateway)
     name = func.coalesce(_a.gateway, own).label("name")
     query = (
-        select(name, _a.state, _a.currency, func.count(), func.sum(_a.cost))
+        select(name, _a.state, _a.currency, func.count(), func.count(_a.cost), func.sum(_a.cost))
         .where(of_run(run), _a.state.in_(list(map(str, _GIVEN))))
         .group_by(name, _a.state, _a.currency)
     )
-    found = {
-        gateway: GatewayCount(gateway)
-        for route in (run.sending.get("routes") or {}).values()
-        for gateway in route["gateways"]
-    }
-    for gateway, state, currency_name, many, cost in connection.execute(query):
+    found = {name: GatewayCount(name) for route in routes.values() for name in route["gateways"]}
+    for gateway, state, currency_name, many, priced, cost in connection.execute(query):
         one = found.setdefault(gateway, GatewayCount(gateway))
         one.states[state] = one.states.get(state, 0) + int(many)
-        if state in map(str, _PAID) and currency_name is not None and cost:
+        if state not in map(str, _PAID):
+            continue
+        one.unpriced += int(many - priced)
+        if currency_name is not None and cost:
             one.cost[currency_name] = one.cost.get(currency_name, 0) + int(cost)
     return list(found.values())
+
+
+def written(counts: Sequence[GatewayCount]) -> list[dict[str, Any]]:
+    """Return the counts as retention keeps them."""
+    return [asdict(one) for one in counts]

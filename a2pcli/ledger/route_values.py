@@ -19,11 +19,12 @@ class Switch:
 @dataclass(slots=True)
 class GatewayCount:
     """What became of the messages of a run that one gateway was given: attempts by state, and what they cost (by
-    currency, 1e-9 units: of those that were accepted or may have been)."""
+    currency, 1e-9 units: of those that were accepted or may have been). ``unpriced`` ones of these are not in it."""
 
     gateway: str
     states: dict[str, int] = field(default_factory=dict)
     cost: dict[str, int] = field(default_factory=dict)
+    unpriced: int = 0
 
     @property
     def attempts(self) -> int:

@@ -14,7 +14,7 @@ from a2pcli.ledger.route_legs import MessageRoute, route_of_text
 from a2pcli.ledger.route_records import KIND
 from a2pcli.ledger.route_values import GatewayCount
 from a2pcli.messages import CLAIMED_STATES, State
-from a2pcli.reporting.values import money
+from a2pcli.reporting.values import money_document
 
 
 def via(run: Run, channel: str) -> str:
@@ -82,7 +82,8 @@ def by_gateway_document(counts: Sequence[GatewayCount]) -> dict[str, Any]:
                 "gateway": one.gateway,
                 "attempts": one.attempts,
                 "states": dict(one.states),
-                "cost": {currency: money(nano) for currency, nano in one.cost.items()},
+                "cost": money_document(one.cost),
+                "unpriced": one.unpriced,
             }
             for one in counts
         ]

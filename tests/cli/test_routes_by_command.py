@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from clikit import Project
+from test_prune_commands import aged
 
 CAMPAIGN = """\
 name: order
@@ -63,13 +64,51 @@ def test_each_message_goes_by_its_gateway_and_report_and_explain_tell_which(shop
     sent = shop.run("send", "order.yaml", "--yes", "--json")
     assert sent.status == 0, sent.err
     assert sent.json["attempts_by_gateway"] == [
-        {"gateway": "first", "attempts": 1, "states": {"accepted": 1}, "cost": {"GBP": "0.07"}},
-        {"gateway": "second", "attempts": 1, "states": {"accepted": 1}, "cost": {"GBP": "0.03"}},
+        {
+            "gateway": "first",
+            "attempts": 1,
+            "states": {"accepted": 1},
+            "cost": {"GBP": "0.07"},
+            "unpriced": 0,
+        },
+        {
+            "gateway": "second",
+            "attempts": 1,
+            "states": {"accepted": 1},
+            "cost": {"GBP": "0.03"},
+            "unpriced": 0,
+        },
     ]
     assert shop.run("report", "--json").json["attempts_by_gateway"] == sent.json["attempts_by_gateway"]
     assert "second" in shop.run("report").out
     (message,) = shop.run("explain", ANN, "--json").json["messages"]
     assert message["route"] == ["planned to go by second: route main, cheapest"]
+    assert shop.run("ledger", "check").status == 0
+
+
+def test_messages_of_a_gateway_without_a_known_price_are_not_said_to_cost_nothing(shop: Project) -> None:
+    shop.write("a2pcli.yaml", SETTINGS.replace("cheapest", "order"))
+    shop.write("rates.csv", RATES.replace("first,GB,part,0.04,GBP\n", ""))
+    assert shop.run("send", "order.yaml", "--yes").status == 0
+    first, second = shop.run("report", "--json").json["attempts_by_gateway"]
+    assert (first["cost"], first["unpriced"], second["unpriced"]) == ({"GBP": "0.07"}, 1, 0)
+    assert "first 2 2 0 0 0.07 GBP + 1 unpriced" in " ".join(shop.run("report").out.split())
+
+
+def test_the_counts_by_gateway_stay_when_the_people_are_removed(shop: Project) -> None:
+    """Of the older of two occurrences no row is kept."""
+    sent = [
+        shop.run("send", "order.yaml", "--yes", "--json", "--occurrence", name).json
+        for name in ("march", "april")
+    ]
+    with (shop.folder / "a2pcli.yaml").open("a") as settings:
+        settings.write("retention: {default: 1 year}\n")
+    aged(shop, 500)
+    pruned = shop.run("prune", "--yes", "--json").json
+    assert [one["what"] for one in pruned["runs"]] == ["people", "people"]
+    for one in sent:
+        report = shop.run("report", one["run"], "--json").json
+        assert report["attempts_by_gateway"] == one["attempts_by_gateway"]
     assert shop.run("ledger", "check").status == 0
 
 

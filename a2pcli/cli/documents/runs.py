@@ -114,6 +114,7 @@ class GatewayAttempts(TypedDict):
     attempts: Annotated[int, says("messages that it has, had, or refused for good")]
     states: Counts
     cost: CostByCurrency
+    unpriced: Annotated[int, says("accepted or unknown ones without a known price, which are not in `cost`")]
 
 
 class Report(RunFacts, Totals):

@@ -10,7 +10,7 @@ from rich.table import Table
 from a2pcli.config.route_rules import CHEAPEST
 from a2pcli.ledger.records import GatewayCount
 from a2pcli.reporting.route_story import rule_words
-from a2pcli.reporting.values import local, money
+from a2pcli.reporting.values import local, money_document, money_of, money_with_unpriced
 
 
 def gateway_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
@@ -44,19 +44,15 @@ def route_cost_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     for route in routes.values():
         parts = [(name, one["cost"]) for name, one in route["gateways"].items() if any(one["cost"].values())]
         if len(parts) > 1:
-            yield "", ", ".join(f"{_amounts(cost)} by {name}" for name, cost in parts)
+            yield "", ", ".join(f"{money_of(cost)} by {name}" for name, cost in parts)
     if routes and not summary.get("channels"):
         dearer = {key: nano for key, nano in summary["most"].items() if nano > summary["cost"].get(key, 0)}
         if dearer:
-            yield "at most", f"{_amounts(dearer)}, if dearer gateways of the route stand in"
+            yield "at most", f"{money_of(dearer)}, if dearer gateways of the route stand in"
     unpriced = sum(route["unpriced_stand_ins"] for route in routes.values())
     if unpriced:
         messages = f"{unpriced:,} message{'' if unpriced == 1 else 's'}"
         yield "", f"and an unknown price for {messages}, if a gateway without a price stands in"
-
-
-def _amounts(cost: Mapping[str, int]) -> str:
-    return " + ".join(f"{money(nano)} {currency}" for currency, nano in cost.items())
 
 
 def routes_document(routes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -65,10 +61,9 @@ def routes_document(routes: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         channel: {
             **route,
             "gateways": {
-                name: {**one, "cost": {key: money(nano) for key, nano in one["cost"].items()}}
-                for name, one in route["gateways"].items()
+                name: {**one, "cost": money_document(one["cost"])} for name, one in route["gateways"].items()
             },
-            "most": {key: money(nano) for key, nano in route["most"].items()},
+            "most": money_document(route["most"]),
         }
         for channel, route in routes.items()
     }
@@ -86,7 +81,7 @@ def gateway_table(counts: Sequence[GatewayCount], cost: str) -> Table:
         table.add_column(name, justify="right")
     for one in counts:
         states = (f"{one.states.get(name, 0):,}" for name in _STATES)
-        table.add_row(one.gateway, f"{one.attempts:,}", *states, _amounts(one.cost) or "0")
+        table.add_row(one.gateway, f"{one.attempts:,}", *states, money_with_unpriced(one.cost, one.unpriced))
     return table
 
 
