@@ -51,28 +51,28 @@ class Routes:
 
     def add(self, rows: pa.RecordBatch) -> None:
         """Count the recipients of a chunk."""
-        alike = pa.RecordBatch.from_arrays(
-            [rows[name] for name in _OF_ROUTES],
-            list(_OF_ROUTES),
-        )
+        alike = pa.table({name: rows[name] for name in _OF_ROUTES})
         alone = pc.is_null(alike["alternatives"])
-        for some in (alike.filter(alone), alike.filter(pc.invert(alone))):
-            for country, steps, prices in _steps(some):
-                self._add(country, steps, prices)
+        # Without alternatives few kinds of rows differ; alternatives have the texts of one person each.
+        kinds = alike.filter(alone).group_by(list(_OF_ROUTES)).aggregate([([], _MANY)])
+        others = alike.filter(pc.invert(alone))
+        for some in (kinds, others.append_column(_MANY, pa.repeat(1, len(others)))):
+            for country, steps, prices, many in _steps(some):
+                self._add(country, steps, prices, many)
 
-    def _add(self, country: str | None, steps: Chain, prices: Prices) -> None:
-        self.chains[steps] += 1
+    def _add(self, country: str | None, steps: Chain, prices: Prices, many: int) -> None:
+        self.chains[steps] += many
         sums = self.costs[country, steps]
         while len(sums) < len(steps):
             sums.append(Counter())
         most: dict[str, int] = {}
         for sum, (cost, currency) in zip(sums, prices, strict=True):
             if cost is not None and currency is not None:
-                sum[currency] += cost
+                sum[currency] += cost * many
                 most[currency] = max(most.get(currency, 0), cost)
-        self.unpriced += any(cost is None for cost, _ in prices[1:])
+        self.unpriced += many if any(cost is None for cost, _ in prices[1:]) else 0
         for currency, cost in most.items():
-            self.dearest[currency] += cost
+            self.dearest[currency] += cost * many
 
     def document(self, prepared: Prepared, past: Past | None = None) -> dict[str, Any]:
         """Return JSON-ready data: ``channels`` in order of preference with their recipients, and ``most``, the cost
@@ -134,15 +134,17 @@ class Routes:
 
 
 _OF_ROUTES = ("country", "channel", "cost", "currency", "alternatives", "route")
+_MANY = "count_all"
+"""The column with the number of rows that are alike."""
 
 
-def _steps(rows: pa.RecordBatch) -> Iterator[tuple[str | None, Chain, Prices]]:
-    columns = (rows[name].to_pylist() for name in _OF_ROUTES)
-    for country, channel, cost, currency, text, route in zip(*columns, strict=True):
+def _steps(rows: pa.Table) -> Iterator[tuple[str | None, Chain, Prices, int]]:
+    columns = (rows[name].to_pylist() for name in (*_OF_ROUTES, _MANY))
+    for country, channel, cost, currency, text, route, many in zip(*columns, strict=True):
         later = json.loads(text) if text else ()
         steps = (channel, *(one["channel"] for one in later))
         more = (_at_most(one.get("cost"), one.get("currency"), one.get("route")) for one in later)
-        yield country, steps, (_at_most(cost, currency, route), *more)
+        yield country, steps, (_at_most(cost, currency, route), *more), many
 
 
 def _at_most(cost: int | None, currency: str | None, route: str | None) -> tuple[int | None, str | None]:
