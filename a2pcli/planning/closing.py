@@ -45,11 +45,13 @@ class Closing:
 
     def problems(self, ledger: Ledger, finishes_at: int | None) -> Iterator[Problem]:
         """Warn of free texts whose window closes before the plan is expected to be sent (UTC milliseconds)."""
+        if finishes_at is None:
+            return
         now = self._prepared.hours.now
-        for one in self._prepared.channels if finishes_at is not None else ():
+        for one in self._prepared.channels:
             channel, gateway = one.spec.channel, one.spec.gateway
             collected = self._people.get(channel)
-            if not collected or finishes_at is None:
+            if not collected:
                 continue
             window = channel_of(channel).window * 1000
             planned = set(ledger.replies.who_wrote(gateway, now - window + ANSWER_MS))

@@ -13,14 +13,10 @@ if TYPE_CHECKING:
     from a2pcli.planning.prepare import Prepared
 
 
-def gateway_rates_of(prepared: Prepared) -> dict[str, list[dict[str, float | str]]]:
+def gateway_rates_of(prepared: Prepared) -> dict[str, list[dict[str, Any]]]:
     """Return the paces of the gateways' accounts as a run stores them, by the names of the gateways that share one.
     Empty for a campaign with one gateway, whose pace is the run's."""
-    return {
-        " and ".join(names): [{"per_second": rate.per_second, "unit": rate.unit} for rate in rates]
-        for names, rates in _accounts(prepared)
-        if rates
-    }
+    return {" and ".join(names): paces for names, paces in _accounts(prepared) if paces}
 
 
 def gateway_paces(
@@ -28,20 +24,19 @@ def gateway_paces(
 ) -> list[tuple[Mapping[str, Any], int]]:
     """Return each of these paces with the number of messages that it binds; ``first`` are the recipients by the channel
     that each is sent by first, ``routed`` by the gateway of a route that each is meant for."""
-    paces = gateway_rates_of(prepared)
-    by_gateway: dict[str, int] = defaultdict(int, recipients_by_gateway(prepared, routed))
+    by_gateway = recipients_by_gateway(prepared, routed)
     for one in prepared.channels:
         if one.spec.route is None:
             by_gateway[one.spec.gateway] += first.get(one.spec.channel, 0)
     return [
         (pace, sum(by_gateway[name] for name in names))
-        for names, _ in _accounts(prepared)
-        for pace in paces.get(" and ".join(names), ())
+        for names, paces in _accounts(prepared)
+        for pace in paces
     ]
 
 
-def _accounts(prepared: Prepared) -> list[tuple[list[str], Any]]:
-    """Return the accounts of several gateways: the gateways of each, and its rates."""
+def _accounts(prepared: Prepared) -> list[tuple[list[str], list[dict[str, Any]]]]:
+    """Return the accounts of several gateways: the gateways of each, and its paces."""
     names = list(dict.fromkeys(name for one in prepared.channels for name in gateways_of_spec(one.spec)))
     if len(names) == 1:
         return []
@@ -49,4 +44,7 @@ def _accounts(prepared: Prepared) -> list[tuple[list[str], Any]]:
     together: dict[str, list[str]] = defaultdict(list)
     for name, account in accounts.items():
         together[account.key].append(name)
-    return [(some, accounts[some[0]].rates) for some in together.values()]
+    return [
+        (some, [{"per_second": one.per_second, "unit": one.unit} for one in accounts[some[0]].rates])
+        for some in together.values()
+    ]

@@ -142,11 +142,12 @@ class _Routed:
         for gateway, senders in self.plan.senders.items():
             for country in pc.unique(self.countries).to_pylist():
                 if not senders.verdict(country).senders:
-                    here = (
-                        pc.is_null(self.countries) if country is None else pc.equal(self.countries, country)
-                    )
-                    found[self.gateways.index(gateway)] |= mask_of(here)
+                    found[self.gateways.index(gateway)] |= self._of_country(country)
         return found
+
+    def _of_country(self, country: str | None) -> Mask:
+        """The rows whose numbers are of this country; None for those of no country."""
+        return mask_of(pc.is_null(self.countries) if country is None else pc.equal(self.countries, country))
 
     def put_in_order(self) -> None:
         """Put the gateways of each row in the order of its rule, without those that it may not go by."""
@@ -236,10 +237,9 @@ class _Routed:
             return
         nowhere = nobody & (self.at == NOBODY)
         for country in pc.unique(self.countries.filter(pa.array(nowhere))).to_pylist():
-            here = pc.is_null(self.countries) if country is None else pc.equal(self.countries, country)
             where = country or "numbers of no country"
             detail = f"the route {self.plan.route.name} has no gateway for {where}"
-            self._drop(nowhere & mask_of(here), Reason.NO_GATEWAY, detail)
+            self._drop(nowhere & self._of_country(country), Reason.NO_GATEWAY, detail)
         self._drop_barred(nobody & ~nowhere)
         self._drop(nobody, Reason.UNPRICED)
 
@@ -250,8 +250,7 @@ class _Routed:
             rows = out & (self.at == number) & self.barred[named].all(axis=0)
             for country in pc.unique(self.countries.filter(pa.array(rows))).to_pylist():
                 verdict = self.plan.senders[self.gateways[named[0]]].verdict(country)
-                here = pc.is_null(self.countries) if country is None else pc.equal(self.countries, country)
-                self._drop(rows & mask_of(here), Reason.NO_SENDER, verdict.detail, verdict.rule)
+                self._drop(rows & self._of_country(country), Reason.NO_SENDER, verdict.detail, verdict.rule)
 
     def _drop(self, rows: Mask, reason: Reason, detail: str | None = None, rule: str | None = None) -> None:
         where = np.zeros(len(self.frame), dtype=np.bool_)
