@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from a2pcli.actions.gateway_check import examined_gateway, is_known
 from a2pcli.config.load import LoadedCampaign, LoadedSettings
-from a2pcli.config.routes import gateways_named
+from a2pcli.config.routes import gateways_of_campaign
 from a2pcli.config.several import parse_span
 from a2pcli.errors import Problem, Severity
 
@@ -21,7 +21,7 @@ def fallback_findings(loaded: LoadedCampaign, settings: LoadedSettings) -> Itera
     seconds = parse_span(fallback.after)
     told: set[str] = set()
     for view in loaded.views[:-1]:  # nothing comes after the last
-        for name in gateways_named(settings, view.campaign.gateway or settings.settings.gateway):
+        for name in gateways_of_campaign(view, settings):
             if name in told:
                 continue
             told.add(name)
@@ -49,7 +49,7 @@ def fallback_findings(loaded: LoadedCampaign, settings: LoadedSettings) -> Itera
 def ending_channels(loaded: LoadedCampaign, settings: LoadedSettings) -> Iterator[str]:
     """The channels of a campaign all of whose gateways can take messages back or let them expire."""
     for view in loaded.views:
-        names = gateways_named(settings, view.campaign.gateway or settings.settings.gateway)
+        names = gateways_of_campaign(view, settings)
         found = [
             examined_gateway(settings, name).gateway if is_known(settings, name) else None for name in names
         ]

@@ -23,7 +23,7 @@ from a2pcli.config.load import (
     at_gateway_key,
     unknown_gateway,
 )
-from a2pcli.config.routes import gateways_named, route_named
+from a2pcli.config.routes import gateways_of_campaign, route_of_campaign
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, InvalidInput, Problem, Severity, in_file_order
 
@@ -54,7 +54,7 @@ def used_gateways(loaded: LoadedCampaign, settings: LoadedSettings) -> dict[str,
     """The gateways of a campaign in order, each with the campaign as the channels have it that go through it."""
     used: dict[str, list[LoadedCampaign]] = {}
     for view in loaded.views:
-        for name in gateways_named(settings, view.campaign.gateway or settings.settings.gateway):
+        for name in gateways_of_campaign(view, settings):
             used.setdefault(name, []).append(view)
     return used
 
@@ -74,10 +74,7 @@ def ascii_mailboxes(loaded: LoadedCampaign, settings: LoadedSettings) -> frozens
     """The campaign's gateways for email that refuse addresses with letters beyond ASCII before the @."""
     emails = (view for view in loaded.views if channel_of(view.campaign.channel).kind is Kind.EMAIL)
     names = [
-        name
-        for view in emails
-        for name in gateways_named(settings, view.campaign.gateway or settings.settings.gateway)
-        if is_known(settings, name)
+        name for view in emails for name in gateways_of_campaign(view, settings) if is_known(settings, name)
     ]
     found = {name: examined_gateway(settings, name).gateway for name in dict.fromkeys(names)}
     return frozenset(
@@ -94,7 +91,7 @@ def route_problems(loaded: LoadedCampaign, settings: LoadedSettings) -> Iterator
 def _route_delivery(loaded: LoadedCampaign, settings: LoadedSettings) -> Iterator[Problem]:
     """An error where some gateways of the campaign's route deliver messages and others do not: whoever goes by one of
     these would count as messaged. ``loaded`` is the campaign as one of its channels has it."""
-    route = route_named(settings, loaded.campaign.gateway or settings.settings.gateway)
+    route = route_of_campaign(loaded, settings)
     if route is None:
         return
     instead: dict[str, str] = {}

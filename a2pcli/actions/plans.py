@@ -24,7 +24,7 @@ from a2pcli.config.load import (
     load_settings,
     parse_rate,
 )
-from a2pcli.config.routes import gateways_named, route_named
+from a2pcli.config.routes import gateway_or_route, route_named
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, InvalidInput, Problem, Severity, UsageError, in_file_order
 from a2pcli.planning.workers import Workers
@@ -99,7 +99,7 @@ def pace(loaded: LoadedCampaign, settings: LoadedSettings) -> Rate | None:
     gateways, and of a route, each keeps its own pace (``planning.gateway_paces``), and this is the campaign's alone."""
     typed = loaded.campaign.limits.rate
     rates = [parse_rate(typed)] if typed else []
-    names = {view.campaign.gateway or settings.settings.gateway for view in loaded.views}
+    names = {gateway_or_route(view, settings) for view in loaded.views}
     if len(names) == 1 and route_named(settings, name := names.pop()) is None:
         rates += account_pace(settings, name).rates
     if not rates:
@@ -362,11 +362,6 @@ def _chooser(ready: Prepared, choice: Choice) -> Choose:
     if choice.longest or choice.costliest:
         return choosing.greatest("units" if choice.longest else "cost")
     return choosing.first(1)
-
-
-def gateway_names(loaded: LoadedCampaign, settings: LoadedSettings) -> tuple[str, ...]:
-    """The gateways the campaign may go through, by their names in the settings: all of a route, else the one."""
-    return gateways_named(settings, loaded.campaign.gateway or settings.settings.gateway)
 
 
 def _size(loaded: LoadedCampaign) -> int | None:

@@ -19,7 +19,6 @@ from a2pcli.actions.plans import (
     OpenCampaign,
     check_budget,
     discard,
-    gateway_names,
     make,
     opened,
     prepared_to_send,
@@ -32,6 +31,7 @@ from a2pcli.config.load import (
     load_campaign,
     load_settings,
 )
+from a2pcli.config.routes import gateways_of_campaign
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, InvalidInput, LedgerError, Problem, Refused, UsageError
 from a2pcli.gateways.by_channel import parts_of
@@ -80,7 +80,7 @@ def _send_campaign(
         call = _Call(open_campaign.ledger, open_campaign.settings, request, watcher, project.tell)
         call.check_clock()
         by_channel = {
-            view.campaign.channel: gateway_names(view, open_campaign.settings)
+            view.campaign.channel: gateways_of_campaign(view, open_campaign.settings)
             for view in open_campaign.loaded.views
         }
         check_gateways(open_campaign.loaded, open_campaign.settings)

@@ -17,7 +17,7 @@ from a2pcli.config.route_rules import CHEAPEST, COUNTRIES, ORDER, OTHER, RULES, 
 from a2pcli.config.values import parse_region
 
 if TYPE_CHECKING:
-    from a2pcli.config.load import LoadedSettings
+    from a2pcli.config.load import LoadedCampaign, LoadedSettings
 
 _SHARE = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)\s*%?", re.ASCII)
 _PREFIX = re.compile(r"\+[1-9]\d{0,14}", re.ASCII)
@@ -154,7 +154,18 @@ def route_of(name: str, given: RouteSettings) -> Route:
     return Route(name, {place: one for place, one in places.items() if one is not None})
 
 
-def gateways_named(loaded: LoadedSettings, name: str) -> tuple[str, ...]:
+def gateway_or_route(campaign: LoadedCampaign, loaded: LoadedSettings) -> str:
+    """The name of a gateway or route that a campaign gives, as one of its channels has it; else the default one."""
+    return campaign.campaign.gateway or loaded.settings.gateway
+
+
+def route_of_campaign(campaign: LoadedCampaign, loaded: LoadedSettings) -> Route | None:
+    """The route that the campaign names; None for a gateway."""
+    return route_named(loaded, gateway_or_route(campaign, loaded))
+
+
+def gateways_of_campaign(campaign: LoadedCampaign, loaded: LoadedSettings) -> tuple[str, ...]:
     """The gateways behind the name that a campaign gives: those of a route, else the one."""
+    name = gateway_or_route(campaign, loaded)
     route = route_named(loaded, name)
     return (name,) if route is None else route.gateways

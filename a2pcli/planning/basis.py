@@ -16,7 +16,7 @@ from a2pcli.channels import NAMES
 from a2pcli.config.blocks import Loc
 from a2pcli.config.load import LoadedCampaign, LoadedSettings
 from a2pcli.config.route_rules import Route, rule_text
-from a2pcli.config.routes import route_named
+from a2pcli.config.routes import gateway_or_route, route_named
 from a2pcli.content.templates import MessageTemplate, compile_template
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError
@@ -77,7 +77,7 @@ def basis_of(
         "campaign": {
             **_texts(loaded, settings, messages),
             **_flat({key: value for key, value in campaign.items() if key not in NOT_COMPARED}),
-            "gateway": loaded.campaign.gateway or settings.settings.gateway,
+            "gateway": gateway_or_route(loaded, settings),
         },
         "settings": {**_flat(shaping), **_files(settings), **_routes(loaded, settings)},
         "gateway": _block(settings, gateway),
@@ -91,7 +91,7 @@ def _block(settings: LoadedSettings, gateway: str) -> dict[str, str]:
 
 def _named(loaded: LoadedCampaign, settings: LoadedSettings) -> list[Route]:
     """The routes of the campaign's channels."""
-    names = {view.campaign.gateway or settings.settings.gateway for view in loaded.views}
+    names = {gateway_or_route(view, settings) for view in loaded.views}
     found = (route_named(settings, name) for name in sorted(names))
     return [one for one in found if one is not None]
 

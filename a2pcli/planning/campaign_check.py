@@ -26,7 +26,7 @@ from a2pcli.config.load import (
     examine_settings,
     today_of,
 )
-from a2pcli.config.routes import gateways_named
+from a2pcli.config.routes import gateways_of_campaign
 from a2pcli.contacts.message_log import both_sides
 from a2pcli.contacts.table import Table, address_column, open_table
 from a2pcli.content.prices import RateCard
@@ -177,7 +177,7 @@ class _Check:
         self._excluded_file()
         self._budget(people)
         self.found += schedule_findings(self.loaded)
-        for name in gateways_named(self.settings, self.campaign.gateway or self.settings.settings.gateway):
+        for name in gateways_of_campaign(self.loaded, self.settings):
             self.found += account_findings(self.settings, name)
         self.found += route_findings(self.loaded, self.settings, today_of(self.campaign))
         return self.found

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import reduce
 
 from a2pcli.config.load import LoadedCampaign, LoadedSettings, today_of
-from a2pcli.config.routes import gateways_named
+from a2pcli.config.routes import gateways_of_campaign
 from a2pcli.config.values import parse_budget
 from a2pcli.content.prices import RateCard
 from a2pcli.errors import Problem, Severity
@@ -42,13 +42,13 @@ def budget_findings(
         )
         return
     if people is not None and loaded.campaign.limits.unpriced != "exclude":
-        name, channel = loaded.campaign.gateway or settings.settings.gateway, loaded.campaign.channel
+        channel = loaded.campaign.channel
         template = template_used(loaded) if channel == "whatsapp" else None
         category = template.category if template else None
         on = today_of(loaded.campaign)
         each = (
             people.unpriced(card, gateway=one, channel=channel, on=on, category=category)
-            for one in gateways_named(settings, name)
+            for one in gateways_of_campaign(loaded, settings)
         )
         # What one gateway of a route has no price for may go by another.
         unpriced = reduce(lambda one, other: {key: one[key] for key in one if key in other}, each)

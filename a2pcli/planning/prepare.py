@@ -14,7 +14,7 @@ from a2pcli.addresses.phone.same_phone import same_phone_keys
 from a2pcli.channels import channel_of, kind_of_channel
 from a2pcli.config.campaign import Campaign, ContactsSource
 from a2pcli.config.load import LoadedCampaign, LoadedSettings, occurrence_of, parse_share
-from a2pcli.config.routes import gateways_named
+from a2pcli.config.routes import gateways_of_campaign
 from a2pcli.contacts.facts import FactColumn, Facts, recognise
 from a2pcli.contacts.message_log import both_sides
 from a2pcli.contacts.table import ReadOptions, Table, address_column, open_table
@@ -199,7 +199,7 @@ def _prepared(
 
 def gateway_name(loaded: LoadedCampaign, settings: LoadedSettings) -> str:
     """Return the name of the campaign's gateway in the settings; for a route, of its first gateway."""
-    return gateways_named(settings, loaded.campaign.gateway or settings.settings.gateway)[0]
+    return gateways_of_campaign(loaded, settings)[0]
 
 
 def programme_of(loaded: LoadedCampaign, settings: LoadedSettings) -> str:

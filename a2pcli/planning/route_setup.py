@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from a2pcli.config.load import LoadedCampaign, LoadedSettings
 from a2pcli.config.route_rules import CHEAPEST, OTHER, Route
-from a2pcli.config.routes import route_named
+from a2pcli.config.routes import route_of_campaign
 from a2pcli.content.prices import RateCard
 from a2pcli.errors import A2PError, Problem, Severity
 from a2pcli.planning.routing import RoutePlan
@@ -20,11 +20,6 @@ if TYPE_CHECKING:
     from a2pcli.rules.senders import Senders
 
 HOMES = {one: home for home, members in SAME_RANGE.items() for one in members}
-
-
-def route_of_campaign(loaded: LoadedCampaign, settings: LoadedSettings) -> Route | None:
-    """The route that the campaign names; None for a gateway."""
-    return route_named(settings, loaded.campaign.gateway or settings.settings.gateway)
 
 
 def route_plan(

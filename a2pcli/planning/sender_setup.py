@@ -8,7 +8,7 @@ from typing import Any
 from a2pcli.config import environment
 from a2pcli.config.load import LoadedCampaign, LoadedSettings
 from a2pcli.config.quotas import lowest, parse_quotas
-from a2pcli.config.routes import gateways_named
+from a2pcli.config.routes import gateways_of_campaign
 from a2pcli.config.settings import SenderFacts, Settings
 from a2pcli.config.values import parse_sender
 from a2pcli.ledger.sender_names import sender_key
@@ -31,7 +31,7 @@ def senders_of(loaded: LoadedCampaign, settings: LoadedSettings, law: Law) -> Se
     campaign = loaded.campaign
     choices = campaign.senders
     stated = {"dlt-template"} | ({"dlt-entity"} if campaign.dlt.entity else set()) if campaign.dlt else set()
-    names = gateways_named(settings, campaign.gateway or settings.settings.gateway)
+    names = gateways_of_campaign(loaded, settings)
     accounts = [account_sender(settings, name) for name in names] if campaign.sender is None else []
     return Senders(
         choices=choices,

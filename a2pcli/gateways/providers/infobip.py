@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import Field, SecretStr
 
-from a2pcli.contacts.receipt_file import Receipt
+from a2pcli.contacts.receipt_file import NO_ERROR, Receipt
 from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse, of_whole_batch
 from a2pcli.gateways.callbacks import Callback, CallbackRequest, Reply, inside, one_receipt, one_reply
 from a2pcli.gateways.codes import outcome_of, safe_code, safe_id
@@ -37,7 +37,6 @@ from a2pcli.messages import Message, Outcome, Verdict
 _TAKEN = frozenset({"ACCEPTED", "PENDING", "DELIVERED"})
 _GROUPS = {0: "ACCEPTED", 1: "PENDING", 2: "UNDELIVERABLE", 3: "DELIVERED", 4: "EXPIRED", 5: "REJECTED"}
 _FAILED = frozenset({"UNDELIVERABLE", "EXPIRED", "REJECTED"})
-_NO_ERROR = "NO_ERROR"
 _MOST_CALLBACKS = 1000
 
 
@@ -178,7 +177,7 @@ def _receipt_code(item: Mapping[str, Any]) -> object:
     """Why a message did not arrive: the error's name, else the status'. Their ids would not do: 10 is a contract
     without SMS as an error and a do-not-disturb list as a status. None where nothing went wrong."""
     error, status = inside(item, "error", "name"), item["status"]
-    if error not in (None, "", _NO_ERROR):
+    if error not in (None, "", NO_ERROR):
         return error
     return status.get("name") if _group(status) in _FAILED else None
 
