@@ -10,11 +10,12 @@ back.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import and_, delete, exists, func, insert, not_, or_, select, update
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, RowMapping
 from sqlalchemy.exc import IntegrityError
 
 from a2pcli.dataclass import dataclass
@@ -27,8 +28,10 @@ from a2pcli.ledger.attempt_ids import (
     ROWS_PER_RUN,
     all_attempts,
     attempt_number,
+    message_of,
     nth_attempt,
 )
+from a2pcli.ledger.counting import most_attempts
 from a2pcli.ledger.plans import changed, lock_run
 from a2pcli.ledger.records import SENDABLE, Run, RunState
 from a2pcli.ledger.tables import attempts, receipts, runs
@@ -52,6 +55,11 @@ HAS_ENDED = or_(
 
 _OF_THE_MESSAGE = ("run", "occasion", "person", "variant", "clock", "consent_until")
 """Columns that all attempts of a message share."""
+
+_kept = [_a[name] for name in (*_OF_THE_MESSAGE, "country")]
+
+_PIECE = 500
+"""Messages in one statement."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +130,13 @@ def follow_all(connection: Connection, run: Run, ways: Mapping[int, Next], now: 
         raise LedgerError(
             Problem(f"run {run.id} keeps no plan: its messages have one attempt", code="fallback")
         )
-    found = {id: _follow(connection, run, id, next, now) for id, next in ways.items()}
-    made = {id: one for id, one in found.items() if one is not None}
+    made: dict[int, Followed] = {}
+    most = most_attempts(connection, run)
+    for some in _pieces(list(ways)):
+        last = _ended(connection, some, most)
+        followed = _follow(connection, run, {last[id]["id"]: (last[id], ways[id]) for id in last}, now)
+        made |= {id: followed[row["id"]] for id, row in last.items()}
     if made:
-        attempt_counts.add(connection, run.number, [one.id for one in made.values()])
         changed(connection, run)
         outcomes.planned_again(connection, run, len(made), "messages go by another channel or gateway")
     return made
@@ -136,62 +147,91 @@ def follow_skipped(connection: Connection, run: Run, ways: Mapping[int, Next], n
 
     The claim that calls it holds the run, so nothing is locked here.
     """
-    made = [_next_of(connection, run, id, next, now).id for id, next in ways.items()]
-    connection.execute(update(attempts).where(_a.id.in_(list(ways))).values(followed_at=now))
-    attempt_counts.add(connection, run.number, made)
+    made: list[int] = []
+    for some in _pieces(list(ways)):
+        query = select(_a.id, *_kept).where(_a.id.in_(some))
+        rows = {row["id"]: row for row in connection.execute(query).mappings()}
+        followed = _follow(connection, run, {id: (rows[id], ways[id]) for id in some}, now)
+        made += [one.id for one in followed.values()]
     return made
 
 
-def _follow(connection: Connection, run: Run, message_id: int, next: Next, now: int) -> Followed | None:
-    ids = all_attempts([message_id], MOST_ATTEMPTS)
-    open_ones = select(_a.id).where(_a.id.in_(ids), or_(_a.address.is_(None), not_(HAS_ENDED)))
-    last = _last(connection, ids)
-    if last is None or connection.execute(open_ones.limit(1)).first():
-        return None
-    # A skipped attempt is followed by the claim that skips it (``follow_skipped``), or never.
-    mine = and_(_a.id == last, _a.followed_at.is_(None), HAS_ENDED, _a.state != str(State.SKIPPED))
-    if not connection.execute(update(attempts).where(mine).values(followed_at=now)).rowcount:
-        return None
-    made = _next_of(connection, run, last, next, now)
+def _pieces(ids: Sequence[int]) -> Iterator[Sequence[int]]:
+    for start in range(0, len(ids), _PIECE):
+        yield ids[start : start + _PIECE]
+
+
+_is_over = and_(_a.address.is_not(None), HAS_ENDED).label("is_over")
+
+
+def _ended(connection: Connection, ids: Sequence[int], most: int) -> dict[int, RowMapping]:
+    """Return the last attempts of the messages that may be followed: every attempt of theirs has ended. By the given id
+    (the last one, of several ids of one message); ``most`` is from ``most_attempts``."""
+    query = select(_a.id, _a.state, _a.followed_at, _is_over, *_kept)
+    chosen = query.where(_a.id.in_(all_attempts(ids, most))).order_by(_a.id)
+    by_message: dict[int, list[RowMapping]] = defaultdict(list)
+    for row in connection.execute(chosen.with_for_update()).mappings():
+        by_message[message_of(row["id"])].append(row)
+    found: dict[int, RowMapping] = {}
+    for id in sorted(ids, reverse=True):
+        rows = by_message.pop(message_of(id), None)
+        # A skipped attempt is followed by the claim that skips it (``follow_skipped``), or never.
+        is_followed = (
+            rows is None or rows[-1]["followed_at"] is not None or rows[-1]["state"] == State.SKIPPED
+        )
+        if rows and not is_followed and all(row["is_over"] for row in rows):
+            found[id] = rows[-1]
+    return found
+
+
+def _follow(
+    connection: Connection, run: Run, last: Mapping[int, tuple[RowMapping, Next]], now: int
+) -> dict[int, Followed]:
+    """Mark these attempts as followed, and plan the next ones; return them by the ids of those they follow."""
+    made: dict[int, Followed] = {}
+    values: list[dict[str, Any]] = []
+    notes: dict[str, list[int]] = defaultdict(list)
+    for before, (row, next) in last.items():
+        number = attempt_number(before) + 1
+        if number > MOST_ATTEMPTS:
+            many = f"a message can have {MOST_ATTEMPTS} attempts at most"
+            raise LedgerError(Problem(f"run {run.id}: {many}", hint="name fewer channels", code="fallback"))
+        id = nth_attempt(before, number)
+        made[before] = Followed(id, run.reference(id % ROWS_PER_RUN))
+        values.append(
+            {"id": id, "state": str(State.PLANNED), "tries": 0, "due_at": now, **_values(row, next)}
+        )
+        notes[f"attempt {number}: {next.channel} by {next.gateway}"].append(id)
+    if not made:
+        return made
+    connection.execute(update(attempts).where(_a.id.in_(list(made))).values(followed_at=now))
+    connection.execute(insert(attempts), values)
+    attempt_counts.add(connection, run.number, [one.id for one in made.values()])
+    for how, ids in notes.items():
+        outcomes.note_each(connection, run, ids, now, kind=EVENT, detail=how)
     if caps.counted(run.purpose):
-        caps.forget(connection, [last])
+        caps.forget(connection, list(made))
     return made
 
 
-def _next_of(connection: Connection, run: Run, last: int, next: Next, now: int) -> Followed:
-    if attempt_number(last) == MOST_ATTEMPTS:
-        many = f"a message can have {MOST_ATTEMPTS} attempts at most"
-        raise LedgerError(Problem(f"run {run.id}: {many}", hint="name fewer channels", code="fallback"))
-    id = nth_attempt(last, attempt_number(last) + 1)
-    _insert(connection, last, id, next, now)
-    how = f"attempt {attempt_number(id)}: {next.channel} by {next.gateway}"
-    outcomes.note_each(connection, run, [id], now, kind=EVENT, detail=how)
-    return Followed(id, run.reference(id % ROWS_PER_RUN))
+def _values(before: RowMapping, next: Next) -> dict[str, Any]:
+    """The columns of an attempt that follows another one."""
+    values = {name: before[name] for name in _OF_THE_MESSAGE} | {
+        name: getattr(next, name)
+        for name in (
+            *("channel", "gateway", "address", "body", "sender", "parts"),
+            *("encoding", "units", "cost", "currency"),
+        )
+    }
+    values["country"] = before["country"] if next.country is None else next.country
+    if next.hours is not None:
+        values["clock"], values["consent_until"] = next.hours
+    return values
 
 
 def _last(connection: Connection, ids: Sequence[int]) -> int | None:
     found = connection.execute(select(func.max(_a.id)).where(_a.id.in_(ids))).scalar()
     return None if found is None else int(found)
-
-
-def _insert(connection: Connection, last: int, id: int, next: Next, now: int) -> None:
-    names = (*_OF_THE_MESSAGE, "country")
-    before = connection.execute(select(*(_a[name] for name in names)).where(_a.id == last)).mappings().one()
-    values: dict[str, Any] = {name: before[name] for name in _OF_THE_MESSAGE} | {
-        "country": before["country"] if next.country is None else next.country,
-        **{
-            name: getattr(next, name)
-            for name in (
-                *("channel", "gateway", "address", "body", "sender", "parts"),
-                *("encoding", "units", "cost", "currency"),
-            )
-        },
-    }
-    if next.hours is not None:
-        values["clock"], values["consent_until"] = next.hours
-    connection.execute(
-        insert(attempts).values(id=id, state=str(State.PLANNED), tries=0, due_at=now, **values)
-    )
 
 
 def take_back(connection: Connection, run: Run, followed: Sequence[int], now: int) -> int:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from ledgerkit import ACCEPTED, NOT_SENT, NOW, REJECTED, UNKNOWN, Make, claim, number, settle, states
-from sqlalchemy import insert, select, update
+from sqlalchemy import event, insert, select, update
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 from test_receipts import put, receipt
 
@@ -14,7 +16,7 @@ from a2pcli.delivery import NEGATIVE
 from a2pcli.ledger import erased
 from a2pcli.ledger.attempt_ids import ROWS_PER_RUN, nth_attempt
 from a2pcli.ledger.erasure import Person
-from a2pcli.ledger.fallbacks import Followed, Next
+from a2pcli.ledger.fallbacks import Followed, Next, follow_all
 from a2pcli.ledger.records import Run, RunState
 from a2pcli.ledger.store import Ledger
 from a2pcli.ledger.tables import attempts, contacted
@@ -251,3 +253,38 @@ def test_ledger_check_finds_an_attempt_that_does_not_follow_one(
     with ledger.engine.begin() as connection:
         connection.exec_driver_sql(damage.format(first=id, second=made.id))
     assert any("earlier one that ended" in one or "followed by another" in one for one in sound(ledger))
+
+
+def noted(connection: Connection) -> list[str]:
+    """The statements of a connection from now on."""
+    seen: list[str] = []
+    event.listen(connection, "before_cursor_execute", lambda *call: seen.append(call[2]))
+    return seen
+
+
+def test_many_messages_are_followed_with_as_few_statements_as_a_few(ledger: Ledger, make: Make) -> None:
+    """Of a provider that refuses everybody, a statement for each would hold up the sender for longer than it sends."""
+    counts = []
+    for many, campaign in ((3, "few"), (300, "many")):
+        run = make.sending(range(many), campaign=campaign)
+        ids = claim(ledger, run, many)
+        settle(ledger, run, ids, REJECTED)
+        with ledger.writing() as connection:
+            seen = noted(connection)
+            made = follow_all(connection, run, dict.fromkeys(ids, BY_EMAIL), NOW)
+        assert [made[id].id for id in ids] == [nth_attempt(id, 2) for id in ids]
+        counts.append(len(seen))
+    assert counts[1] <= counts[0] + 10  # SQLite writes events in groups of 64, 16, 4 and 1
+    assert sound(ledger) == []
+
+
+def test_of_two_attempts_of_one_message_the_later_decides_how_it_goes_on(ledger: Ledger, make: Make) -> None:
+    run, first = ended(ledger, make)
+    second = following(ledger, run, first).id
+    settle(ledger, run, claim(ledger, run), REJECTED)
+    again, third = replace(BY_EMAIL, body="again"), replace(BY_EMAIL, channel="telegram", body="third")
+    with ledger.writing() as connection:
+        made = follow_all(connection, run, {first: again, second: third}, NOW)
+    assert {id: one.id for id, one in made.items()} == {second: nth_attempt(first, 3)}
+    assert [row.body for row in rows(ledger)][-1] == "third"
+    assert sound(ledger) == []
