@@ -93,10 +93,12 @@ class Callbacks:
         try:
             await self._storing.store(found)
         except TooMuch:
-            self._notices.note("more comes than the ledger can store: some requests are answered with 503")
+            self._notices.note(
+                "requests arrive faster than the ledger can store them: some are answered with 503"
+            )
             return _said(503, "too much at once", AGAIN)
         except TimeoutError:
-            self._notices.note("the ledger takes long: some requests are answered with 503")
+            self._notices.note("the ledger is slow: some requests are answered with 503")
             return _said(503, "not stored yet", AGAIN)
         except Exception:  # what happened is told where it was stored
             return _said(503, "not stored", AGAIN)
