@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 LARGEST = 1_048_576
 """Bytes of a body."""
 
+MOST_ARRIVING = 64 * LARGEST
+"""Bytes of all bodies that are arriving: who sends them is known only when they are whole."""
+
 AGAIN = {"Retry-After": "5"}
 """Providers send again later what was answered with 503."""
 
@@ -44,6 +47,7 @@ class Callbacks:
         self._doors, self._broken, self._storing, self._notices = doors, broken, storing, notices
         self._prefix = prefix
         self._good: dict[bytes, Response] = {}
+        self._arriving = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -57,7 +61,7 @@ class Callbacks:
             return self._no_door(name)
         if method not in ("GET", "POST"):
             return _said(405, "use GET or POST", {"Allow": "GET, POST"})
-        body = await _body(scope, receive)
+        body = await self._body(scope, receive)
         if isinstance(body, Response):
             self._notices.note(f"{name}: a request was not taken ({body.status_code})")
             return body
@@ -70,6 +74,29 @@ class Callbacks:
             self._notices.note(f"{name}: a request was refused: {found}")
             return _said(400 if found is Refusal.UNREADABLE else 403, str(found))
         return await self._stored(found)
+
+    async def _body(self, scope: Scope, receive: Receive) -> bytes | Response:
+        """Return the body, or the response to one that is too long or broken off, or that there is no room for."""
+        length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
+        if length.isdigit() and int(length[:20]) > LARGEST:
+            return _too_long()
+        pieces, size = [], 0
+        try:
+            while True:
+                event = await receive()
+                if event["type"] == "http.disconnect":
+                    return _said(400, "the body broke off")
+                pieces.append(event.get("body", b""))
+                size += len(pieces[-1])
+                self._arriving += len(pieces[-1])
+                if size > LARGEST:
+                    return _too_long()
+                if self._arriving > MOST_ARRIVING:
+                    return _said(503, "too much at once", {**AGAIN, "Connection": "close"})
+                if not event.get("more_body"):
+                    return b"".join(pieces)
+        finally:
+            self._arriving -= size
 
     def _no_door(self, name: str) -> Response:
         if name in self._broken:
@@ -148,24 +175,6 @@ def make_app(callbacks: Callbacks, ready: Ready, public_url: str) -> Starlette:
     app = Starlette(routes=[*routes, *mounted])
     app.router.redirect_slashes = False
     return app
-
-
-async def _body(scope: Scope, receive: Receive) -> bytes | Response:
-    """Return the body, or the response to one that is too long or broken off."""
-    length = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-    if length.isdigit() and int(length[:20]) > LARGEST:
-        return _too_long()
-    pieces, size = [], 0
-    while True:
-        event = await receive()
-        if event["type"] == "http.disconnect":
-            return _said(400, "the body broke off")
-        pieces.append(event.get("body", b""))
-        size += len(pieces[-1])
-        if size > LARGEST:
-            return _too_long()
-        if not event.get("more_body"):
-            return b"".join(pieces)
 
 
 def _too_long() -> Response:

@@ -86,7 +86,16 @@ QUERIES = st.binary(max_size=60).map(lambda raw: raw.replace(b" ", b"")) | st.ju
 )
 
 
-async def ask(app: Any, path: str, method: str, query: bytes, headers: Sequence[Any], body: bytes) -> int:
+async def ask(
+    app: Any,
+    path: str,
+    method: str,
+    query: bytes,
+    headers: Sequence[Any],
+    body: bytes,
+    gone: asyncio.Event | None = None,
+) -> int:
+    """The status of the answer. With ``gone`` the body does not end; the client leaves when it is set."""
     scope = {
         "type": "http", "http_version": "1.1", "method": method, "scheme": "http", "path": path,
         "raw_path": path.encode(), "query_string": query, "headers": headers, "root_path": "",
@@ -94,8 +103,15 @@ async def ask(app: Any, path: str, method: str, query: bytes, headers: Sequence[
     }  # fmt: skip
     status = 0
 
+    has_begun = False
+
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body, "more_body": False}
+        nonlocal has_begun
+        if gone is not None and has_begun:
+            await gone.wait()
+            return {"type": "http.disconnect"}
+        has_begun = True
+        return {"type": "http.request", "body": body, "more_body": gone is not None}
 
     async def send(event: Any) -> None:
         nonlocal status
@@ -149,6 +165,28 @@ def test_a_body_that_is_too_large_is_refused_by_its_length_alone(doors: dict[str
         return await ask(app, f"/callbacks/{min(doors)}", "POST", b"", headers, b"")
 
     assert asyncio.run(run()) == 413
+
+
+def test_bodies_that_arrive_at_once_have_a_limit_together(
+    doors: dict[str, CallbackDoor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half-sent bodies hold no more memory than that, and there is room again when their senders are gone."""
+    monkeypatch.setattr("a2pcli.listening.app.MOST_ARRIVING", 2_500)
+
+    async def run() -> tuple[list[int], int]:
+        callbacks = Callbacks(doors, (), Storing(lambda some: None), Notices(lambda _text: None), "")
+        app, gone = make_app(callbacks, Ready(never), PUBLIC), asyncio.Event()
+        path = f"/callbacks/{min(doors)}"
+        slow = [asyncio.create_task(ask(app, path, "POST", b"", [], b"x" * 1_000, gone)) for _ in range(3)]
+        await asyncio.sleep(0)
+        (refused,), waiting = await asyncio.wait(slow, return_when=asyncio.FIRST_COMPLETED)
+        gone.set()
+        statuses = [refused.result(), *(await asyncio.gather(*waiting))]
+        return statuses, await ask(app, path, "POST", b"", [], b"x" * 1_000)
+
+    statuses, later = asyncio.run(run())
+    assert statuses == [503, 400, 400]
+    assert later != 503
 
 
 async def never() -> bool:
