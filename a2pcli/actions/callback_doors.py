@@ -245,7 +245,9 @@ def _warnings(settings: LoadedSettings, doors: Collection[CallbackDoor]) -> list
             message = f"{door.name} is under `unsigned`, but its signature is checked all the same"
             found.append(settings.problem(message, ("listen", "unsigned"), code="listen-unsigned"))
     if settings.settings.listen.public_url is None and any(door.needs_public_url for door in doors):
-        message = "no public URL is set: signatures that cover it fit only if providers call exactly the URLs below"
+        message = (
+            "no public URL is set: signatures that cover it fit only if providers call exactly the URLs below"
+        )
         hint = "set `listen: public_url: https://…` to the address that providers call"
         found.append(settings.problem(message, ("listen",), hint=hint, code="listen-public-url"))
     return [replace(one, severity=Severity.WARNING) for one in found]
