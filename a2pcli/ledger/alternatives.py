@@ -98,3 +98,12 @@ def names_by_channel(run: Run) -> dict[str, tuple[str, ...]]:
 def names_of(run: Run) -> tuple[str, ...]:
     """Return the names of all gateways that the run may use, each once."""
     return tuple(dict.fromkeys(name for names in names_by_channel(run).values() for name in names))
+
+
+def channels_by_name(run: Run) -> dict[str, frozenset[str]]:
+    """Return, of each gateway that the run may use, the channels whose messages may go by it."""
+    by_channel = names_by_channel(run)
+    return {
+        name: frozenset(channel for channel, names in by_channel.items() if name in names)
+        for name in names_of(run)
+    }

@@ -32,6 +32,7 @@ from a2pcli.ledger import (
     quotas,
     spending,
 )
+from a2pcli.ledger.alternatives import channels_by_name
 from a2pcli.ledger.binding import Binding
 from a2pcli.ledger.loaded_chunk import RowKind
 from a2pcli.ledger.one_claim import Claim
@@ -209,7 +210,7 @@ def exchange(
     by_gateway = claims_by_gateway.fill(
         claim, rooms if by_channel else None, slots, odd=progress.odd, most=most, chosen=chooser is not None
     )
-    not_now = choosing.fill(claim, chooser, _rooms(rooms, slots, entry), odd=progress.odd)
+    not_now = choosing.fill(claim, chooser, _rooms(run, rooms, slots, entry), odd=progress.odd)
     skipped = claim.skipped + claim.gate.expired
     waiting = progress.waiting - claim.of_waiting + claim.gone_on
     progress = replace(progress, waiting=waiting, odd=not progress.odd)
@@ -248,12 +249,15 @@ AGAIN = 1.0
 """Seconds until a sender that waits for other senders of the run asks again."""
 
 
-def _rooms(rooms: Rooms | None, slots: paces.Slots | None, entry: quotas.Entry | None) -> dict[str, int]:
+def _rooms(
+    run: Run, rooms: Rooms | None, slots: paces.Slots | None, entry: quotas.Entry | None
+) -> dict[str, int]:
     """What each gateway of a route may be given, by its own room, its account's pace and quotas."""
     found = dict(rooms.by_gateway) if rooms is not None else {}
+    channels = channels_by_name(run) if found and slots is not None else {}
     for name in found:
         if slots is not None:
-            found[name] = min(found[name], slots.room_via(name))
+            found[name] = min(found[name], slots.room_via(name, channels.get(name, frozenset())))
         if entry is not None:
             left = entry.room_via(name)
             found[name] = min(found[name], left) if left else choosing.USED_UP

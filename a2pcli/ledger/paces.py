@@ -64,6 +64,11 @@ class SharedPace:
             return False
         return self.channels is None or claimed.message.channel in self.channels
 
+    def binds_all(self, gateway: str, channels: Set[str]) -> bool:
+        """Whether it binds every message that this gateway is given, which sends these channels."""
+        mine = self.sender is None and (self.via is None or gateway in self.via)
+        return mine and (self.channels is None or self.channels >= channels)
+
     def weight(self, parts: int) -> int:
         """Return the slots that a message of ``parts`` parts takes."""
         return max(parts, 1) if self.unit == "parts" else 1
@@ -102,9 +107,10 @@ class Slots:
         binding = (one for one in self._shared if one.is_everybodys)
         return min(map(self._within, binding), default=2**31)
 
-    def room_via(self, gateway: str) -> int:
-        """How many messages may be claimed now for a gateway of a route, by its own paces."""
-        mine = (one for one in self._shared if one.via is not None and gateway in one.via)
+    def room_via(self, gateway: str, channels: Set[str]) -> int:
+        """How many messages may be claimed now for a gateway of a run that goes by a route, which sends these channels:
+        by its own paces, not those that bind every message."""
+        mine = (one for one in self._shared if not one.is_everybodys and one.binds_all(gateway, channels))
         return max(0, min(map(self._within, mine), default=2**31))
 
     def room_of(self, channels: Set[str], claimed: Mapping[str, int]) -> int:

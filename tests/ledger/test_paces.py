@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections.abc import Sequence
 
 import readykit
 from ledgerkit import Make
 
+from a2pcli.ledger.choosing import Choice
 from a2pcli.ledger.paces import SharedPace
+from a2pcli.ledger.records import Claimed, Rooms
 from a2pcli.ledger.store import Ledger
 
 PROCESS = """
@@ -80,3 +83,39 @@ def test_the_slots_of_a_pace_follow_each_other_and_its_senders_have_their_own(
     passed = time.monotonic() - began  # on a server its own clock counts
     assert len(found.claimed) <= 1 + 10 * passed
     assert found.pause > 0
+
+
+class Either:
+    """Gives each message to its channel's gateway, as long as that has room."""
+
+    def __call__(self, claimed: Sequence[Claimed], rooms: dict[str, int]) -> list[Choice]:
+        return [self._choice(one, rooms) for one in claimed]
+
+    def _choice(self, one: Claimed, rooms: dict[str, int]) -> Choice:
+        name = "mail" if one.message.channel == "email" else "a"
+        rooms[name] -= 1
+        return Choice(name if rooms[name] >= 0 else None)
+
+
+def test_beside_a_route_too_the_slots_of_a_channels_gateway_are_given_a_moment_ahead_only(
+    ledger: Ledger, make: Make
+) -> None:
+    """Else one sender would keep the others of the account waiting for as long as it had claimed ahead."""
+    channels = {"email": {"gateway": "mail", "sender": None}, "sms": {"gateway": "a", "sender": None}}
+    route = {
+        "name": "main",
+        "gateways": ["a", "b"],
+        "rules": {"other": {"by": "order", "gateways": ["a", "b"]}},
+    }
+    sending = {"channels": channels, "routes": {"sms": route}}
+    run = make.plan(100, columns={"channel": ["email", "sms"] * 50}, sending=sending)
+    own = SharedPace("account mail", 10, "messages", channels=frozenset({"email"}))
+    ledger.attempts.choose_by(run, Either())
+    ledger.attempts.share_paces(run, [own])
+    ledger.attempts.start(run, 1_800_000_000_000)
+    rooms = Rooms({"mail": 100, "a": 100, "b": 100})
+    found = ledger.attempts.exchange(run, [], 300, 1_800_000_000_000, None, rooms)
+    mails = [wait for one, wait in zip(found.claimed, found.waits, strict=True) if one.gateway == "mail"]
+    assert 1 < len(mails) <= 7
+    assert max(mails) <= 0.6
+    assert len(found.claimed) - len(mails) == 50
