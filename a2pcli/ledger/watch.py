@@ -167,7 +167,7 @@ class FileWatch:
 
     def _problem(self, what: str) -> Problem:
         return Problem(
-            f"the ledger's file {what} while it was in use: sending stopped",
+            f"the ledger's file {what} while it was in use: nothing more can be recorded",
             path=str(self.path),
             hint="restore the file and run the same command again; only that file and the provider know who has"
             " been messaged",
