@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from a2pcli.errors import LedgerUnavailable
+from a2pcli.errors import LedgerError, LedgerUnavailable
 
 if TYPE_CHECKING:
     from a2pcli.actions.callback_doors import Heard
@@ -109,7 +109,7 @@ class Storing:
 
     async def _store(self, batch: list[tuple[Heard, asyncio.Future[None]]]) -> None:
         error = await self._try([heard for heard, _ in batch])
-        if error is not None and len(batch) > 1 and not isinstance(error, LedgerUnavailable):
+        if error is not None and len(batch) > 1 and _may_be_of_one(error):
             # What the ledger refuses of one request must not keep the others from being stored.
             for one in batch:
                 await self._store([one])
@@ -134,3 +134,11 @@ class Storing:
         except Exception as error:  # whatever it is, it is told, and the next requests are stored
             return error
         return None
+
+
+def _may_be_of_one(error: Exception) -> bool:
+    """Whether a single request may be the cause. What a ledger says of itself (gone, read-only, full) is true for all
+    requests; to try each of them would hold up the stop of the listener."""
+    if not isinstance(error, LedgerError):
+        return True
+    return not isinstance(error, LedgerUnavailable) and error.problems[0].code in ("invalid", "ledger")

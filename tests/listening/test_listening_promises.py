@@ -22,7 +22,7 @@ from provider_blocks import documented
 from a2pcli.actions.callback_doors import CallbackDoor, Heard, Proof, callback_doors
 from a2pcli.actions.heard import HeardStore
 from a2pcli.config.load import LoadedSettings, load_settings
-from a2pcli.errors import LedgerError
+from a2pcli.errors import LedgerError, Problem
 from a2pcli.ledger.store import Ledger
 from a2pcli.listening import server
 from a2pcli.listening.app import LARGEST, Callbacks, Ready, make_app
@@ -245,6 +245,25 @@ def test_what_the_ledger_refuses_of_one_request_keeps_no_other_from_being_stored
     first, second, third = asyncio.run(run())
     assert (first, third, len(kept)) == (None, None, 2)
     assert isinstance(second, LedgerError)
+
+
+def test_a_ledger_that_is_gone_is_not_tried_for_each_request_when_the_listener_stops() -> None:
+    tries: list[int] = []
+
+    def keep(some: Sequence[Heard]) -> None:
+        tries.append(len(some))
+        raise LedgerError(Problem("the ledger's file was deleted", code="ledger-gone"))
+
+    async def run() -> list[Any]:
+        storing = Storing(keep)
+        storing.start()
+        futures = [storing.store(heard()) for _ in range(500)]
+        await storing.close()
+        return await asyncio.gather(*futures, return_exceptions=True)
+
+    assert {type(one) for one in asyncio.run(run())} == {LedgerError}
+    assert sum(tries) == 500
+    assert len(tries) < 5
 
 
 def test_a_search_for_messages_that_fails_is_not_called_a_request_that_was_refused() -> None:
