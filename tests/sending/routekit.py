@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from jumping import VirtualLoop
+from jumping import SocketLoop
 from sendkit import START_MS, plan_run
 
 from a2pcli.gateways.base import Gateway
@@ -161,7 +161,7 @@ def send_through(
     ledger: Ledger, run: Run, providers: list[Provider], per_second: float, **more: Any
 ) -> tuple[SendResult, float]:
     """The result, and the seconds that it would have taken."""
-    loop = VirtualLoop()
+    loop = SocketLoop()
 
     async def work() -> SendResult:
         for one in providers:
