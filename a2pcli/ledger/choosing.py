@@ -12,19 +12,19 @@ What the plan said stays in the row where the attempt differs from it (``planned
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from sqlalchemy import bindparam, case, update
+from sqlalchemy import bindparam, case, select, update
 from sqlalchemy.engine import Connection
 
 from a2pcli.dataclass import dataclass
-from a2pcli.ledger.outcomes import IS_SUBMITTING, hold_back, note_each
+from a2pcli.ledger import leases
+from a2pcli.ledger.outcomes import IS_PLANNED, IS_SUBMITTING, hold_back, note_each
 from a2pcli.ledger.records import Claimed, Run
 from a2pcli.ledger.statements import PreparedStatement
 from a2pcli.ledger.tables import attempts
-from a2pcli.messages import State
 
 if TYPE_CHECKING:
     from a2pcli.ledger.one_claim import Claim
@@ -74,6 +74,11 @@ class LooksOn(Chooser, Protocol):
         """How many more messages to look at, for gateways that have these rooms left."""
         ...
 
+    def asks_early(self, rooms: Mapping[str, int]) -> int | None:
+        """How many held messages to look at before their time, because gateways have these rooms left: 0 for none, None
+        for all of them."""
+        ...
+
 
 USED_UP = -1
 """The room of a gateway whose quota is used up."""
@@ -99,10 +104,33 @@ _go_by = PreparedStatement(
 )
 
 
-def wake(connection: Connection, run: Run, now: int) -> None:
-    """Messages that an earlier sender held for a gateway that was busy are asked for at once."""
-    held = (_a.run == run.number, _a.due_at > now, _a.reason.is_(None), _a.code.is_(None))
-    connection.execute(update(attempts).where(*held, _a.state == str(State.PLANNED)).values(due_at=now))
+_HELD = (_a.due_at > bindparam("now"), _a.reason.is_(None), _a.settled_at.is_(None), IS_PLANNED)
+"""Condition: the message is held for a gateway that was busy. One that waits after an answer has ``settled_at``."""
+
+
+def wake(
+    connection: Connection,
+    run: Run,
+    now: int,
+    *,
+    most: int | None = None,
+    but: Collection[int] = (),
+    lease: int | None = None,
+) -> int:
+    """Make messages due that are held for a gateway that was busy, by this sender or an earlier one; return how many.
+
+    ``most``: only so many, those that would be due first. ``but``: ids that are left as they are. ``lease``: the token
+    of one of several senders, whose chunks alone are looked at.
+    """
+    held = select(_a.id).where(_a.run == run.number, *_HELD, _a.id.not_in(list(but)))
+    if lease is not None:
+        held = held.where(leases.IS_MINE)
+    if most is not None:
+        held = held.order_by(_a.due_at, _a.id).limit(most)
+    parameters = {"now": now} if lease is None else {"now": now, "lease": lease}
+    return connection.execute(
+        update(attempts).where(_a.id.in_(held), IS_PLANNED).values(due_at=now), parameters
+    ).rowcount
 
 
 MOST_HELD = 500
@@ -113,13 +141,15 @@ def fill(claim: Claim, chooser: Chooser | None, rooms: dict[str, int], *, odd: b
     """Claim, and give each message its gateway; those that may not go now wait again. Gives the ids of these, each with
     its moment (UTC milliseconds). Without a chooser nothing is done.
 
-    If a gateway has room and the messages at hand are for others, more messages are looked at.
+    If a gateway has room and the messages at hand are for others, more messages are looked at; if there are no more,
+    those that were held for it.
     """
     due: dict[int, int] = {}
     if chooser is None:
         return due
     most = claim.want  # what paces and quotas that bind all of them allow
     looks_at = 1
+    is_early = False
     while True:
         given, wanted = len(claim.claimed), claim.room
         claim.fill(odd=odd)
@@ -131,12 +161,25 @@ def fill(claim: Claim, chooser: Chooser | None, rooms: dict[str, int], *, odd: b
         if len(claim.claimed) == given and held:  # nobody could go: others may be for gateways that take them
             looks_at = min(2 * looks_at, MOST_HELD)
             more = max(more, looks_at)
+        if is_dry and not is_early and isinstance(chooser, LooksOn):
+            is_early = True
+            if _asked_early(claim, chooser, rooms, due):
+                continue
         if is_dry or not wanted or more <= 0 or len(due) >= MOST_HELD or len(claim.claimed) >= most:
             break
         claim.want = len(claim.claimed) + more
     if not is_dry:  # there may be more of those that were not looked at
         claim.want = min(claim.want, len(claim.claimed))
     return due
+
+
+def _asked_early(claim: Claim, chooser: LooksOn, rooms: dict[str, int], but: Collection[int]) -> bool:
+    """Make messages due, ``but`` these, that were held for gateways that have room now; whether there are any."""
+    most = chooser.asks_early(rooms)
+    if most == 0:
+        return False
+    woken = wake(claim.connection, claim.run, claim.now, most=most, but=but, lease=claim.lease)
+    return woken > 0
 
 
 def _choose(

@@ -107,6 +107,11 @@ class Claiming:
             return max(0.0, (self._from - self._clock()) / 1000)
         return TICK
 
+    def asks_once_more(self) -> bool:
+        """Ask for messages that are held though they could go, before the run ends with some left; whether to wait for
+        the answer."""
+        return False
+
     def gave_back(self) -> None:
         """Ask the ledger again: claims were returned to the plan."""
         self.is_empty, self._from, self.next_due, self.quota = False, 0, 0, None

@@ -12,6 +12,7 @@ from a2pcli.ledger.records import Exchange, Rooms
 from a2pcli.sending.claiming import Claiming
 from a2pcli.sending.lane import Lane
 from a2pcli.sending.lanes import AllBreakers, AllPaces, Lanes
+from a2pcli.sending.route_holds import EARLY
 from a2pcli.sending.router import Router
 from a2pcli.sending.run_policy import RunPolicy
 
@@ -46,6 +47,10 @@ class ClaimingByGateway(Claiming):
             for one in lanes
         }
         self._later: dict[str, int] = {}  # UTC ms before which asking for a gateway's messages is pointless
+        self._asked_after = (
+            -1
+        )  # how many messages had left when held ones were asked for at the end of the run
+        self._paused_until = 0  # UTC ms before which nothing is asked for early
         self._together = 0  # UTC ms at which those without messages are asked for
 
     def want(self, now: float) -> int:
@@ -60,6 +65,25 @@ class ClaimingByGateway(Claiming):
         self.rooms = Rooms(found, frozenset(one.name for one in self._lanes if one.stopped is not None))
         return sum(found.values()) if self.router is None else self.router.want(found)
 
+    def wait(self, want: int) -> float:
+        """Return the seconds until asking makes sense: 0 if a gateway has room for messages that are held for it."""
+        seconds = super().wait(want)
+        router, rooms = self.router, self.rooms
+        if want <= 0 or self.is_empty or router is None or rooms is None:
+            return seconds
+        if not router.starves(rooms.by_gateway):
+            return seconds
+        return min(seconds, max(0.0, (self._paused_until - self._clock()) / 1000))
+
+    def asks_once_more(self) -> bool:
+        """Ask once for all messages that are held for a gateway, by this sender or another, since the last one left."""
+        if self.router is None or self._asked_after == self._dispatcher.left:
+            return False
+        self._asked_after = self._dispatcher.left
+        self.router.ask_for_all()
+        self.gave_back()
+        return True
+
     def gave_back(self) -> None:
         """Record that rows of any gateway were returned to the plan."""
         super().gave_back()
@@ -71,6 +95,9 @@ class ClaimingByGateway(Claiming):
             self._policy.hope_until = max(self._policy.hope_until, self.router.hope_until())
         for own in self._own.values():
             own.wrote(seconds, looks_far=self.looks_far)
+        if want > 0:
+            pause = exchange.pause if exchange.claimed else max(exchange.pause, EARLY)
+            self._paused_until = self._clock() + int(pause * 1000) + 1
         found = exchange.by_gateway
         if want <= 0 or found is None or not found.is_partial:
             if want > 0:

@@ -50,6 +50,8 @@ class EndOfRun:
             if self._claiming.has_opened:  # asked again as soon as the pace allows
                 return False
             if self._claiming.next_due > max(self._policy.hope_until, self._waited_for):
+                if self._claiming.asks_once_more():
+                    return False
                 await self._end_or_wait()
             return self._policy.ended is not None
         if (stopped := self._policy.why_some_stopped(self._display.left)) is not None and not (

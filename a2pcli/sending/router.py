@@ -19,6 +19,7 @@ from a2pcli.ledger.route_values import Switch
 from a2pcli.messages import STOPS_THE_RUN, Cause, Outcome, Verdict
 from a2pcli.sending.lane import Lane
 from a2pcli.sending.route_gateway import RouteGateway, is_failing, was_not_taken, words_of
+from a2pcli.sending.route_holds import AGAIN, LATEST, Holds
 from a2pcli.sending.route_share import ILL, LESS, WELL
 from a2pcli.sending.route_speed import too_slow
 from a2pcli.sending.timing import HORIZON
@@ -27,14 +28,8 @@ SLOW = 0.25
 """The share that is left to a gateway that is too slow."""
 REFUSED = 90.0
 """Seconds after which a gateway is tried again that refused the account, its sender or its credit."""
-AGAIN = 0.2
-"""Seconds after which a message is claimed again at the earliest for which no gateway has room."""
-LATEST = 30.0
-"""The same at the latest."""
 LONG = 5.0
 """Seconds: a gateway that asks for a longer wait has lost its share."""
-LEAST_SPEED = 200.0
-"""Messages a second that a gateway is taken to take before it is known."""
 TOO_MANY = 10
 """Rejections in a row that are more likely the gateway's fault than the numbers'."""
 SELDOM = 0.01
@@ -72,6 +67,7 @@ class Router:
         self._wanted: Counter[str] = Counter()
         self._switches: list[Switch] = []
         self._lock = threading.Lock()
+        self._holds = Holds(self._states)
         self.waits_until = 0.0
         """Until when messages wait for a gateway that is only busy, or will be tried again soon."""
 
@@ -81,7 +77,9 @@ class Router:
         """A gateway for each message; ``rooms`` are how many more each may be given, and are lowered."""
         with self._lock:
             asked = _Asked(self, rooms)
-            return [asked.choice(one) for one in claimed]
+            choices = [asked.choice(one) for one in claimed]
+            self._holds.asked()
+            return choices
 
     def want(self, rooms: Mapping[str, int]) -> int:
         """How many messages to claim for these rooms: what gateways that messages are meant for have room for, and as
@@ -100,6 +98,21 @@ class Router:
     def more(self, rooms: Mapping[str, int]) -> int:
         """How many more messages to look at for the rooms that are left, if those at hand were for other gateways."""
         return self._meant(rooms)
+
+    def starves(self, rooms: Mapping[str, int]) -> bool:
+        """Whether a gateway has room for messages that are held for it."""
+        with self._lock:
+            return self._holds.is_time(rooms, self._time())
+
+    def asks_early(self, rooms: Mapping[str, int]) -> int | None:
+        """How many held messages to look at before their time; see ``ledger.choosing.LooksOn``."""
+        with self._lock:
+            return self._holds.most(rooms, self._time())
+
+    def ask_for_all(self) -> None:
+        """Let the next claim look at all messages that are held, by whichever sender."""
+        with self._lock:
+            self._holds.asks_all = True
 
     def _meant(self, rooms: Mapping[str, int]) -> int:
         """The room of gateways for which messages are left that are meant for them."""
@@ -266,16 +279,14 @@ class _Asked:
         if name is None:
             return Choice(None, again_in=self._reopens_in(route))
         leg = route.leg(name) or Leg(name, one.cost, one.currency)
-        state = self._router._states[name]
         self._router._remember(name)
         if self._rooms.get(name, 1) <= 0:  # it is only busy: the message waits for it
-            speed = max(2 * state.speed.per_second, LEAST_SPEED)
-            state.asked_until = max(state.asked_until, self._now + AGAIN) + 1 / speed
-            again_in = min(state.asked_until - self._now, LATEST)
+            again_in = self._router._holds.hold(name, self._now)
             self._router.waits_until = max(self._router.waits_until, self._now + again_in)
             return Choice(None, again_in=again_in)
         if name in self._rooms:
             self._rooms[name] -= 1
+        self._router._holds.given(name)
         self._router._give(route.legs[0].gateway)
         if leg.cost and leg.currency:
             self._spent[leg.currency] += leg.cost
