@@ -164,7 +164,7 @@ def test_a_slow_pace_of_one_gateway_is_not_the_others(project: Project) -> None:
         moments = sorted(one.at for one in text.received)
         assert moments[-1] - moments[0] >= (TEXTS - 1) / 20 * 0.9
         done = sum(at < max(one.at for one in mail.received) for at in moments)
-        assert done < TEXTS / 2, "the emails were not held back"
+        assert done < TEXTS * 0.8, "the emails were not held back"
 
 
 def test_when_all_gateways_are_down_the_run_pauses_and_names_each(project: Project) -> None:

@@ -24,13 +24,13 @@ def test_each_answer_has_the_whole_timeout(tmp_path: Path) -> None:
     """A relay that takes most of it for each command is slow, not silent."""
 
     def slowly(_address: str) -> None:
-        time.sleep(0.25)
+        time.sleep(0.4)
 
     with Relay() as relay:
         relay.handler.on_mail = relay.handler.on_rcpt = slowly
-        relay.handler.pause = 0.25
+        relay.handler.pause = 0.4
         sent = [message(number) for number in (1, 2)]
-        outcomes = submitted(relay.settings(tmp_path, timeout="0.45"), sent)
+        outcomes = submitted(relay.settings(tmp_path, timeout="1"), sent)
     assert [one.verdict for one in outcomes] == [Verdict.ACCEPTED] * 2
 
 
