@@ -220,9 +220,8 @@ def _first(query: str) -> dict[str, str]:
     return dict(_parsed(query))
 
 
-@lru_cache(
-    maxsize=8
-)  # a request is asked for its fields several times: by the signature, then by what reads it
+# A request is asked for its fields several times: by the signature, then by what reads it.
+@lru_cache(maxsize=8)
 def _parsed(query: str) -> dict[str, str]:
     found: dict[str, str] = {}
     try:

@@ -96,6 +96,15 @@ def test_what_is_wrong_is_told_at_the_start(
     assert "a2pcli.yaml:" in ran.err or "no gateway" in ran.err
 
 
+def test_the_extra_that_is_missing_is_named(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "a2pcli.listening.server", raising=False)
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    project.write("a2pcli.yaml", SETTINGS)
+    ran = project.run("listen", "--port", "0", **ENVIRON)
+    assert ran.status == 2
+    assert "pip install 'a2pcli[listen]'" in ran.err
+
+
 def test_a_port_in_use_is_told(project: Project) -> None:
     project.write("a2pcli.yaml", SETTINGS)
     with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -44,7 +44,9 @@ def listen(
 
     try:
         from a2pcli.listening.server import bound, serve
-    except ImportError:
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("a2pcli"):
+            raise
         hint = "install it with: pip install 'a2pcli[listen]'"
         raise UsageError(Problem("`listen` needs packages that are not installed", hint=hint)) from None
     use(LogStyle.TIMED)
