@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from sqlalchemy import and_, bindparam, delete, func, literal_column, or_, select, text, update
 from sqlalchemy.engine import Connection
 
+from a2pcli.ledger.attempt_senders import attempt_sender
 from a2pcli.ledger.core import SubStore
 from a2pcli.ledger.faults import translates_errors
 from a2pcli.ledger.quota_values import (
@@ -123,7 +124,7 @@ def _sent(connection: Connection, shared: SharedQuota, now: int) -> dict[int, in
         if shared.gateways:
             mine = and_(mine, func.coalesce(_a.gateway, gateway).in_(shared.gateways))
         if shared.counts is not None:
-            mine = and_(mine, func.coalesce(_a.sender, sender or "") == shared.counts)
+            mine = and_(mine, attempt_sender(sender or "") == shared.counts)
         for at, count in connection.execute(select(slot, used).where(mine).group_by(slot)):
             found[int(at) * size] += int(count)
     return dict(found)

@@ -6,12 +6,13 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
-from sqlalchemy import Select, and_, case, func, or_, select
+from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.expression import ColumnElement
 
 from a2pcli.delivery import ARRIVED
 from a2pcli.ledger import audit, optouts
+from a2pcli.ledger.attempt_senders import attempt_sender
 from a2pcli.ledger.sender_names import sender_scope
 from a2pcli.ledger.tables import attempts, receipts, runs
 
@@ -52,8 +53,7 @@ _a, _r = attempts.c, receipts.c
 _PIECE = 500
 
 _gateway = func.coalesce(_a.gateway, runs.c.gateway)
-# An attempt by another channel than the run's has its own sender, or the gateway chooses it.
-_sender = case((_a.channel.is_(None), func.coalesce(_a.sender, runs.c.sender)), else_=_a.sender)
+_sender = attempt_sender(runs.c.sender)
 
 
 def no_opt_out(gateway: str, code: str | None, status: str) -> bool:

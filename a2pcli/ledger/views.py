@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger.attempt_ids import ATTEMPT_BIT
+from a2pcli.ledger.attempt_senders import SENDER_SQL
 from a2pcli.ledger.tables import MOST_ROWS, ROWS_PER_RUN, metadata
 
 MESSAGES = "messages"
@@ -174,7 +175,7 @@ _ALL = (
             ViewColumn("address", "phone number, email address or chat id"),
             ViewColumn("channel", "the channel", "coalesce(t.channel, r.channel)"),
             ViewColumn("gateway", "the gateway's name in the settings", "coalesce(t.gateway, r.gateway)"),
-            ViewColumn("sender", "the sender", "coalesce(t.sender, r.sender)"),
+            ViewColumn("sender", "the sender; empty if the gateway chooses it", SENDER_SQL),
             ViewColumn("country", "ISO region of the recipient"),
             ViewColumn("variant", "the variant of the text"),
             *_MONEY_OF,

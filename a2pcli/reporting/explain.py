@@ -12,6 +12,7 @@ from a2pcli.addresses.kinds import Address, Kind
 from a2pcli.addresses.phone.numbers import PhonePolicy, normalise
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger.attempt_ids import attempt_number
+from a2pcli.ledger.attempt_senders import sender_of
 from a2pcli.ledger.caps import of_run as caps_of_run
 from a2pcli.ledger.clocks import RunClock
 from a2pcli.ledger.history import HistoryEntry
@@ -247,7 +248,7 @@ def _message(told: MessageExplanation) -> dict[str, Any]:
         "number": row["address"],
         **taken,
         "content": content_of(row["content"]),
-        "sender": row["sender"] or run.sender,
+        "sender": sender_of(run, row),
         "cost": None if row["cost"] is None else money(row["cost"]),
         "reference": run.reference(row["id"] % ROWS_PER_RUN) if row["claimed_at"] else None,
         "due_at": None if (row["due_at"] or 0) >= FAR else iso(row["due_at"]),
@@ -275,7 +276,7 @@ def earlier_attempts(entry: HistoryEntry) -> list[dict[str, Any]]:
             "attempt": attempt_number(one["id"]),
             "channel": one["channel"] or run.channel,
             "gateway": one["gateway"] or run.gateway,
-            "sender": one["sender"] or run.sender,
+            "sender": sender_of(run, one),
             "number": one["address"],
             "state": one["state"],
             "delivery": one["delivery"],

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from a2pcli.contacts.receipt_file import Receipt
 from a2pcli.delivery import ARRIVED, NEGATIVE
 from a2pcli.gateways.base import FindsById, Gateway, Submitted
+from a2pcli.ledger.attempt_senders import sender_of
 from a2pcli.ledger.receipts import Taken
 from a2pcli.ledger.records import Run
 from a2pcli.ledger.store import Ledger
@@ -103,4 +104,4 @@ def submitted(run: Run, row: Mapping[str, Any], gateway_id: str) -> Submitted:
     """A row of the run as its gateway knows it. The ids of all parts are known only once it was accepted."""
     is_partly = row["state"] == State.UNKNOWN and (row["parts"] or 1) > 1
     reference = run.reference(row["id"] % ROWS_PER_RUN)
-    return Submitted(reference, gateway_id, row["sender"] or run.sender, is_partly)
+    return Submitted(reference, gateway_id, sender_of(run, row), is_partly)

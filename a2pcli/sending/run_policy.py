@@ -230,9 +230,8 @@ class RunPolicy:
             if answer is None:
                 going.append(one)
                 continue
-            outcome = replace(
-                answer, detail=f"not sent: {answer.detail or answer.code or 'refused'}, said before"
-            )
+            why = answer.detail or answer.code or "not to this country"
+            outcome = replace(answer, detail=f"not sent, because the gateway had refused the country: {why}")
             falls = self._falls(one, outcome, State.REJECTED)
             self.tally.departed(one)
             self.tally.settled(one, outcome, State.REJECTED)
