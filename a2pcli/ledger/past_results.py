@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from a2pcli.dataclass import dataclass
 from a2pcli.delivery import ARRIVED, NEGATIVE
-from a2pcli.ledger.alternatives import gateways_of
+from a2pcli.ledger.alternatives import gateway_of, names_by_channel
 from a2pcli.ledger.attempt_ids import ROWS_PER_RUN, nth_attempt
 from a2pcli.ledger.counting import most_attempts
 from a2pcli.ledger.plans import run_from_row
@@ -81,14 +81,16 @@ def of_channel(connection: Connection, channel: str, gateway: str, now: int) -> 
     query = select(runs).where(recent).order_by(runs.c.number.desc()).limit(MOST_RUNS)
     for row in connection.execute(query).mappings().all():
         run = run_from_row(row)
-        if gateways_of(run).get(channel) == gateway:
-            _add(connection, run, channel, since, found)
+        if gateway in names_by_channel(run).get(channel, ()):
+            _add(connection, run, channel, gateway, since, found)
         if found.total.messages >= ENOUGH:
             break
     return found
 
 
-def _add(connection: Connection, run: Run, channel: str, since: int, found: PastResults) -> None:
+def _add(
+    connection: Connection, run: Run, channel: str, gateway: str, since: int, found: PastResults
+) -> None:
     begin = run.number * ROWS_PER_RUN
     within = [
         and_(_a.id >= nth_attempt(begin, number), _a.id < nth_attempt(begin, number) + OF_A_RUN)
@@ -100,6 +102,7 @@ def _add(connection: Connection, run: Run, channel: str, since: int, found: Past
         _a.state.in_(ended),
         _a.settled_at >= since,
         func.coalesce(_a.channel, run.channel) == channel,
+        func.coalesce(_a.gateway, gateway_of(run, channel)) == gateway,
     )
     keys = (_a.country, _a.state, _a.delivery)
     moments = (func.min(_a.settled_at), func.max(_a.settled_at))
