@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+sys.path.append(str(Path(__file__).parents[1] / "sending"))
+
+from sendkit import plan_run
 
 from a2pcli.cli.screens import progress as shown
 from a2pcli.ledger.store import Ledger
@@ -25,8 +30,6 @@ def lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_a_line_that_would_say_the_same_again_comes_once_a_minute(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lines: list[str]
 ) -> None:
-    from sendkit import plan_run
-
     now = [1000.0]
     monkeypatch.setattr(shown.time, "monotonic", lambda: now[0])
     with Ledger.open(str(tmp_path / "ledger.db")) as ledger:
