@@ -15,6 +15,7 @@ from a2pcli.dataclass import dataclass
 from a2pcli.errors import LedgerError
 from a2pcli.ledger.live_receipts import apply_late, has_unmatched, known_runs, runs_of
 from a2pcli.ledger.receipts import Inbox
+from a2pcli.ledger.records import RunState
 
 if TYPE_CHECKING:
     from a2pcli.actions.callback_doors import CallbackDoor, Heard
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from a2pcli.config.load import LoadedSettings
     from a2pcli.contacts.receipt_file import Receipt
     from a2pcli.gateways.callbacks import Reply
+    from a2pcli.ledger.records import Run
     from a2pcli.ledger.store import Ledger
 
 TRIES = 3
@@ -68,6 +70,8 @@ class HeardStore:
         self._channels = channels
         now = time.monotonic()
         self._runs = dict.fromkeys((run.id for run in ledger.runs.all(RECENT)), now)
+        self._looked: dict[str, float] = {}
+        """When each of these runs was looked at while nobody was sending it."""
         self.counts = HeardCounts()
 
     @property
@@ -129,11 +133,22 @@ class HeardStore:
         newest = self._matching.newest()
         if has_unmatched(self._ledger):
             self.counts.matched_later += self._matching.match_again(newest, tells=self._tells)
-        until, named = time.monotonic() - REMEMBERED, list(self._runs.items())
-        known = known_runs(self._ledger, [id for id, at in named if at >= until])
+        now, named = time.monotonic(), list(self._runs.items())
+        known = known_runs(self._ledger, [id for id, at in named if at >= now - REMEMBERED])
         for id in {id for id, _ in named} - {run.id for run in known}:
             self._runs.pop(id, None)
-        self._matching.keep_totals(apply_late(self._ledger, known))
+            self._looked.pop(id, None)
+        due = self._due(known)
+        self._matching.keep_totals(apply_late(self._ledger, due))
+        self._looked.update({run.id: now for run in due if run.state != RunState.SENDING})
+
+    def _due(self, known: Sequence[Run]) -> list[Run]:
+        """Return the runs to which an answer or a receipt may have come since they were looked at: each takes a pass
+        over all of its messages."""
+        for run in known:
+            if run.state == RunState.SENDING:
+                self._looked.pop(run.id, None)  # so that it is looked at again when its last answer is stored
+        return [run for run in known if self._looked.get(run.id, 0.0) <= self._runs.get(run.id, 0.0)]
 
     def is_ready(self) -> bool:
         """Return whether the ledger can be reached."""

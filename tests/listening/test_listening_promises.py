@@ -16,13 +16,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "gateways"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "sending"))
 
 from provider_blocks import documented
+from sendkit import START_MS, plan_run
 
+from a2pcli.actions import heard as heard_module
 from a2pcli.actions.callback_doors import CallbackDoor, Heard, Proof, callback_doors
 from a2pcli.actions.heard import HeardStore
 from a2pcli.config.load import LoadedSettings, load_settings
+from a2pcli.contacts.receipt_file import Receipt
+from a2pcli.delivery import Delivery
 from a2pcli.errors import LedgerError, Problem
+from a2pcli.ledger.records import Run, RunState
 from a2pcli.ledger.store import Ledger
 from a2pcli.listening import server
 from a2pcli.listening.app import LARGEST, Callbacks, Ready, make_app
@@ -264,6 +270,37 @@ def test_a_ledger_that_is_gone_is_not_tried_for_each_request_when_the_listener_s
     assert {type(one) for one in asyncio.run(run())} == {LedgerError}
     assert sum(tries) == 500
     assert len(tries) < 5
+
+
+def test_only_runs_that_may_have_changed_are_looked_at_again(
+    every_provider: LoadedSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One takes a pass over all of its messages: again and again while it is sent, once more after that, and whenever
+    a receipt has come."""
+    looked_at: list[str] = []
+    real = heard_module.apply_late
+
+    def apply_late(ledger: Ledger, some: Sequence[Run]) -> set[int]:
+        looked_at.extend(run.id for run in some)
+        return real(ledger, some)
+
+    def looked() -> list[str]:
+        looked_at.clear()
+        store.settle()
+        return sorted(looked_at)
+
+    monkeypatch.setattr(heard_module, "apply_late", apply_late)
+    with Ledger.open(str(tmp_path / "ledger.db")) as ledger:
+        old, new = (plan_run(ledger, 3, campaign=name) for name in ("old", "new"))
+        store = HeardStore(ledger, every_provider, {})
+        assert (looked(), looked()) == (sorted([old.id, new.id]), [])
+        ledger.runs.set_state(new, RunState.SENDING, None, START_MS)
+        assert (looked(), looked()) == ([new.id], [new.id])
+        ledger.runs.set_state(new, RunState.FINISHED, None, START_MS)
+        assert (looked(), looked()) == ([new.id], [])
+        receipt = Receipt(0, "S1", old.reference(1), "delivered", Delivery.DELIVERED, None, None)
+        store.keep([Heard("kannel", (receipt,))])
+        assert (looked(), looked()) == ([old.id], [])
 
 
 def test_a_search_for_messages_that_fails_is_not_called_a_request_that_was_refused() -> None:
