@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.engine import Connection
 
 from a2pcli.delivery import PART_OF
@@ -78,6 +78,14 @@ def ids_of_attempts(connection: Connection, wanted: Collection[str]) -> Mapping[
         if gateway_id in wanted:
             found[gateway_id].add((id, gateway))
     return {gateway_id: sorted(theirs) for gateway_id, theirs in found.items()}
+
+
+def ids_in_common(connection: Connection) -> set[str]:
+    """Return the ids that several attempts have, of whichever gateways; one pass over all attempts."""
+    own = select(_a.id.label("attempt"), _a.gateway_id).where(_a.gateway_id.is_not(None))
+    each = own.union(select(_r.attempt, _r.gateway_id).where(_is_of_part)).subquery()
+    query = select(each.c.gateway_id).group_by(each.c.gateway_id).having(func.count() > 1)
+    return set(connection.execute(query).scalars())
 
 
 def unmatched_by_id(connection: Connection, upto: int) -> list[tuple[int, int]]:

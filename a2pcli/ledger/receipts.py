@@ -23,7 +23,7 @@ from a2pcli.ledger.core import SubStore
 from a2pcli.ledger.deliveries import Applied, pieces
 from a2pcli.ledger.faults import retrying
 from a2pcli.ledger.plans import run_from_row
-from a2pcli.ledger.receipt_ids import FEW, ids_of_attempts, unmatched_by_id
+from a2pcli.ledger.receipt_ids import FEW, ids_in_common, ids_of_attempts, unmatched_by_id
 from a2pcli.ledger.receipt_rows import REFERENCE, event_of, insert_receipts
 from a2pcli.ledger.records import now_ms
 from a2pcli.ledger.tables import MOST_ROWS, ROWS_PER_RUN, attempts, receipts, runs
@@ -195,10 +195,10 @@ class Inbox(SubStore):
         starts = range(0, len(known), PIECE)
         return sum(self._connect(known[start : start + PIECE], now, record, tells) for start in starts)
 
-    def shared_ids(self, ids: Collection[str], gateway: str) -> set[str]:
-        """Those of these ids of a gateway that more than one attempt has."""
+    def shared_ids(self, gateway: str, ids: Collection[str] | None = None) -> set[str]:
+        """Return those of a gateway's ids (None: all) that more than one attempt has; one pass over all attempts."""
         with self._ledger.reading() as connection:
-            found = ids_of_attempts(connection, ids)
+            found = ids_of_attempts(connection, ids_in_common(connection) if ids is None else ids)
         return {id for id, theirs in found.items() if sum(name == gateway for _, name in theirs) > 1}
 
     def ids_of(self, ids: Sequence[int]) -> Mapping[int, Mapping[str, bool]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from a2pcli.contacts.receipt_file import Receipt
@@ -43,16 +43,17 @@ async def ask(
     ledger: Ledger,
     gateway: Gateway,
     asked: Sequence[Submitted],
+    shared: Collection[str],
     record: Callable[[Taken], None],
 ) -> Told:
-    """Ask, and store what is told; ``record`` is called in each transaction that changes something.
+    """Ask, and store what is told; ``record`` is called in each transaction that changes something. Afterwards
+    ``Inbox.keep_totals`` has to be called, once for all that is asked.
 
-    A gateway that cannot be asked by id tells nothing.
+    ``shared`` are the ids that several messages have (``Inbox.shared_ids``). A gateway that cannot be asked by id tells
+    nothing.
     """
     if not (isinstance(gateway, FindsById) and asked):
         return Told(0, 0, {}, {})
-    ids = {one.gateway_id for one in asked}
-    shared = await asyncio.to_thread(ledger.receipts.shared_ids, ids, gateway.name)
     why: Counter[str] = Counter({SHARED: sum(one.gateway_id in shared for one in asked)})
     answers = await _answers(gateway, [one for one in asked if one.gateway_id not in shared])
     why.update(one for one in answers if isinstance(one, str))
@@ -62,12 +63,11 @@ async def ask(
 
 
 def _keep(ledger: Ledger, found: Sequence[Receipt], gateway: str, record: Callable[[Taken], None]) -> Taken:
-    """Store what was told, and count the run again."""
+    """Store what was told."""
     taken = Taken()
     source = f"gateway {gateway} was asked"
     for piece in ledger.receipts.pieces(found, gateway, source, record, by_id=False):
         taken = taken.plus(piece)
-    ledger.receipts.keep_totals()
     return taken
 
 

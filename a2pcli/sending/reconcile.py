@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import field
 from itertools import islice
@@ -98,19 +98,11 @@ async def reconcile(
         found = await asyncio.to_thread(_count_unknown, ledger, run, clock())
         by_gateway = await asyncio.to_thread(_unknown, ledger, run)
         asking = _Asking(ledger, run, record, clock, settle_after)
-        can_tell = not by_gateway
-        for name, unknown in by_gateway.items():
-            gateway = gateways.get(name)
-            if gateway is None or not _tells(gateway):
-                continue
-            can_tell = True
-            async with _opened(gateway):
-                for asked in unknown:
-                    if stop is not None and stop.draining:
-                        break
-                    await asking.about(gateway, asked)
-                    on_progress(asking.done, found)
-        about = await asking.about_deliveries(gateways, stop) if deliveries else None
+        try:
+            can_tell = await asking.about_unknown(by_gateway, gateways, stop, lambda n: on_progress(n, found))
+            about = await asking.about_deliveries(gateways, stop) if deliveries else None
+        finally:
+            await asyncio.to_thread(ledger.receipts.keep_totals)
         if can_tell:
             await asyncio.to_thread(_finish_if_done, ledger, run, clock())
     counts = asking.counts
@@ -145,12 +137,36 @@ class _Asking:
         self.why: Counter[str] = Counter()
         self.done = self.too_early = self.receipts = 0
 
-    async def about(self, gateway: Gateway, asked: Mapping[str, Unknown]) -> None:
-        """Ask about unknown messages: by the gateway's ids, if it can be asked by these, else by our references."""
+    async def about_unknown(
+        self,
+        by_gateway: Mapping[str, Sequence[Mapping[str, Unknown]]],
+        gateways: Mapping[str, Gateway],
+        stop: StopRequest | None,
+        on_progress: Callable[[int], None],
+    ) -> bool:
+        """Ask about unknown messages, each at its gateway; return whether any gateway can tell, or none has to."""
+        can_tell = not by_gateway
+        for name, unknown in by_gateway.items():
+            gateway = gateways.get(name)
+            if gateway is None or not _tells(gateway):
+                continue
+            can_tell = True
+            async with _opened(gateway):
+                shared = await asyncio.to_thread(_shared, self._ledger, gateway, unknown)
+                for asked in unknown:
+                    if stop is not None and stop.draining:
+                        break
+                    await self._about(gateway, asked, shared)
+                    on_progress(self.done)
+        return can_tell
+
+    async def _about(self, gateway: Gateway, asked: Mapping[str, Unknown], shared: Collection[str]) -> None:
+        """Ask about unknown messages: by the gateway's ids, if it can be asked by these, else by our references.
+        ``shared`` are ids that several messages have."""
         self.done += len(asked)
         if isinstance(gateway, FindsById):
             with_id = [one.submitted for one in asked.values() if one.submitted is not None]
-            told = await ask(self._ledger, gateway, with_id, self._note)
+            told = await ask(self._ledger, gateway, with_id, shared, self._note)
             self.counts[State.ACCEPTED] += told.accepted
             self.receipts += told.receipts
             self.why.update(told.why)
@@ -177,11 +193,12 @@ class _Asking:
                 why.update({f"gateway {name} cannot be asked; import its receipts": many} if many else {})
                 continue
             async with _opened(gateway):
+                shared = await asyncio.to_thread(self._ledger.receipts.shared_ids, name)
                 while (piece := await asyncio.to_thread(next, pieces, None)) is not None:
                     if stop is not None and stop.draining:
                         break
                     theirs = piece.get(name, [])
-                    found = await ask(self._ledger, gateway, theirs, self._note)
+                    found = await ask(self._ledger, gateway, theirs, shared, self._note)
                     asked += len(theirs)
                     told.update(found.delivery)
                     why.update(found.why)
@@ -190,6 +207,14 @@ class _Asking:
 
     def _note(self, taken: Taken) -> None:
         self._record(Reconciled(taken.accepted, taken.accepted, receipts=taken.new))
+
+
+def _shared(ledger: Ledger, gateway: Gateway, unknown: Sequence[Mapping[str, Unknown]]) -> set[str]:
+    """Return the gateway's ids of these messages that other messages have as well, if it is asked by id."""
+    if not isinstance(gateway, FindsById):
+        return set()
+    known = [one.submitted for asked in unknown for one in asked.values()]
+    return ledger.receipts.shared_ids(gateway.name, {one.gateway_id for one in known if one is not None})
 
 
 def _count_of(name: str, pieces: Iterator[Mapping[str, Sequence[Submitted]]]) -> int:
