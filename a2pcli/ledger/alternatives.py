@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from a2pcli.dataclass import dataclass
@@ -107,3 +108,13 @@ def channels_by_name(run: Run) -> dict[str, frozenset[str]]:
         name: frozenset(channel for channel, names in by_channel.items() if name in names)
         for name in names_of(run)
     }
+
+
+def by_another_channel(run: Run, channel: str | None) -> Run:
+    """Return the run as if it had only this channel, whose gateway and sender opt-outs may name; unchanged for None."""
+    if channel is None:
+        return run
+    given = channels_of(run).get(channel, {})
+    if not given:
+        return replace(run, channel=channel)
+    return replace(run, channel=channel, gateway=given["gateway"], sender=given.get("sender"))

@@ -18,9 +18,8 @@ from sqlalchemy.engine import Connection
 from a2pcli.addresses.kinds import forms_of
 from a2pcli.channels import channel_of
 from a2pcli.ledger import caps, erased, falling, other_forms, refusals
-from a2pcli.ledger.alternatives import Alternative, alternatives_of, channels_of
+from a2pcli.ledger.alternatives import Alternative, alternatives_of, by_another_channel, channels_of
 from a2pcli.ledger.attempt_ids import is_later
-from a2pcli.ledger.channel_ways import by_another_channel
 from a2pcli.ledger.intents import ADDRESS, CHANNEL, ID
 from a2pcli.ledger.optouts import binds
 from a2pcli.ledger.plan_cursor import Beside, Fresh

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -15,16 +14,6 @@ from a2pcli.ledger.claimed_messages import Way
 from a2pcli.ledger.intents import ADDRESS, BODY, CHANNEL, GATEWAY, ID, SENDER
 from a2pcli.ledger.plan_cursor import Beside, Fresh
 from a2pcli.ledger.records import Run
-
-
-def by_another_channel(run: Run, channel: str | None) -> Run:
-    """Return the run as if it had only this channel, whose gateway and sender opt-outs may name; unchanged for None."""
-    if channel is None:
-        return run
-    given = channels_of(run).get(channel, {})
-    if not given:
-        return replace(run, channel=channel)
-    return replace(run, channel=channel, gateway=given["gateway"], sender=given.get("sender"))
 
 
 def ways_of_fresh(run: Run, rows: Sequence[Fresh]) -> dict[int, Way]:

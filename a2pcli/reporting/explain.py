@@ -11,6 +11,7 @@ from a2pcli.addresses.handle import NETWORKS, read_handle
 from a2pcli.addresses.kinds import Address, Kind
 from a2pcli.addresses.phone.numbers import PhonePolicy, normalise
 from a2pcli.dataclass import dataclass
+from a2pcli.ledger.alternatives import by_another_channel
 from a2pcli.ledger.attempt_ids import attempt_number
 from a2pcli.ledger.attempt_senders import sender_of
 from a2pcli.ledger.caps import of_run as caps_of_run
@@ -142,7 +143,7 @@ class _Rules:
         asked = run.sending.get("consent")
         waits = row["state"] == State.PLANNED
         context = MessageContext(
-            about=run,
+            about=by_another_channel(run, row["channel"]),
             address=row["address"],
             country=row["country"],
             at=self._now if waits else row["claimed_at"] or row["settled_at"] or run.planned_at or self._now,

@@ -8,7 +8,7 @@ from typing import Any
 from a2pcli.addresses.kinds import Kind
 from a2pcli.channels import channel_of, kind_of_channel
 from a2pcli.dataclass import dataclass
-from a2pcli.ledger.alternatives import gateway_of
+from a2pcli.ledger.alternatives import by_another_channel, gateway_of
 from a2pcli.ledger.history import HistoryEntry
 from a2pcli.ledger.optouts import EVERYTHING, OF_THE_PERSON, SENDER, binds, concerns
 from a2pcli.ledger.other_forms import others_of
@@ -237,9 +237,14 @@ def _opt_out_then(entry: HistoryEntry, around: Surroundings) -> str | None:
     moment = row["settled_at"] or entry.run.planned_at or entry.run.created_at
     for one in around.opt_outs_of(entry):
         held = one.added_at <= moment and (one.lifted_at is None or one.lifted_at > entry.run.created_at)
-        if held and concerns(one, entry.run, row["sender"]):
+        if held and _concerns(one, entry):
             return opt_out(one)
     return None
+
+
+def _concerns(one: Suppression, entry: HistoryEntry) -> bool:
+    """Whether an opt-out applies to the message, by the channel, gateway and sender that it has."""
+    return concerns(one, by_another_channel(entry.run, entry.row["channel"]), entry.row["sender"])
 
 
 def opt_out(one: Suppression) -> str:
@@ -309,6 +314,6 @@ def _blocked(entry: HistoryEntry, around: Surroundings) -> Suppression | None:
     if not binds(entry.run.purpose):
         return None
     for one in around.opt_outs_of(entry):
-        if one.holds(around.now) and concerns(one, entry.run, entry.row["sender"]):
+        if one.holds(around.now) and _concerns(one, entry):
             return one
     return None

@@ -96,3 +96,20 @@ def test_a_receipt_is_about_the_sender_of_the_messages_own_channel(shop: Project
     shop.write("r.csv", f"reference,status,error code\n{run}-000002,undelivered,21610\n")
     assert shop.run("receipts", "import", "r.csv", "--gateway", "text", "--json").json["opted_out"] == 1
     assert suppressed(shop) == {("+447400000001", "gateway text", "gateway text")}
+
+
+def test_explain_finds_the_opt_out_of_the_messages_own_channel(shop: Project) -> None:
+    """Before a plan is sent it says that the message will not be, and after that a new plan would not, either."""
+    for name in ("one", "two"):
+        shop.write(f"{name}.yaml", CAMPAIGN.format(name=name, mail="", text=""))
+    run = shop.run("plan", "two.yaml", "--json").json["plan"]
+    shop.run("send", "one.yaml", "--yes")
+    for done in (
+        "will be skipped: on the suppression list",
+        "excluded: opted-out: on the suppression list for",
+    ):
+        told = " ".join(shop.run("explain", "+447400000001", "--run", run, "--rules").out.split())
+        assert "excluded optout: " in told
+        assert done in told
+        assert "no longer in force" not in told
+        shop.run("send", "--plan", run, "--yes")
