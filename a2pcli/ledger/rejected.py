@@ -6,7 +6,7 @@ country; never unknown ones. People who may not be messaged stay excluded, and t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import bindparam, insert, update
@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection
 
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger import attempt_counts, caps, falling, other_forms, refusals
+from a2pcli.ledger.alternatives import by_another_channel
 from a2pcli.ledger.optouts import binds
 from a2pcli.ledger.outcomes import note_each
 from a2pcli.ledger.plan_rows import NAMES, PlanRows, Wanted, as_rows, of_attempts
@@ -108,27 +109,37 @@ _WANTED = Wanted([str(State.REJECTED), str(State.SKIPPED)])
 
 def _refused(connection: Connection, run: Run, now: int) -> Iterator[tuple[dict[str, Any], str, bool]]:
     """Yield the rejected messages with their codes, and whether each may be planned again."""
-    asked = {**refusals.parameters(run), "binds": binds(run.purpose)}
     for rows in _pieces(connection, run, now):
-        candidates = [
-            other_forms.Candidate(
-                row["id"],
-                row["address"],
-                row["sender"],
-                True,
-                row["consent_until"],
-                other_forms.others_of(row["others"]),
-            )
-            for row in rows
-            if row["address"] is not None
-        ]
-        gone = other_forms.refused_of_plan(connection, run, candidates, asked, now)
+        gone: set[int] = set()
+        for channel in {row["channel"] for row in rows}:
+            gone |= _gone(connection, by_another_channel(run, channel), channel, rows, now)
         for row in rows:
             is_there = row["address"] is not None and row["body"] is not None
             code = row["code"] or NO_CODE
             if row["state"] == State.SKIPPED:
                 code = str(Reason.COUNTRY_REFUSED)
             yield row, code, is_there and row["id"] not in gone
+
+
+def _gone(
+    connection: Connection, run: Run, channel: str | None, rows: Sequence[dict[str, Any]], now: int
+) -> set[int]:
+    """Return the ids of the rows of a channel whose people may not be messaged by it; ``run`` is as if it had only this
+    channel."""
+    candidates = [
+        other_forms.Candidate(
+            row["id"],
+            row["address"],
+            row["sender"],
+            True,
+            row["consent_until"],
+            other_forms.others_of(row["others"]),
+        )
+        for row in rows
+        if row["address"] is not None and row["channel"] == channel
+    ]
+    asked = {**refusals.parameters(run), "binds": binds(run.purpose)}
+    return set(other_forms.refused_of_plan(connection, run, candidates, asked, now))
 
 
 def _pieces(connection: Connection, run: Run, now: int) -> Iterator[list[dict[str, Any]]]:

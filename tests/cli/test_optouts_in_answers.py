@@ -113,3 +113,24 @@ def test_explain_finds_the_opt_out_of_the_messages_own_channel(shop: Project) ->
         assert done in told
         assert "no longer in force" not in told
         shop.run("send", "--plan", run, "--yes")
+
+
+def test_retry_asks_for_opt_outs_of_the_channel_that_the_message_goes_by(shop: Project) -> None:
+    """Who left another channel is planned again; who left this one is not."""
+    shop.write("a2pcli.yaml", SETTINGS.replace("opted_out", "permanent"))
+    shop.write(
+        "people.csv", "name,phone,email\nAnn,,ann@example.org\nEve,,eve@example.org\nBen,+447400000001,\n"
+    )
+    text = CAMPAIGN.format(name="one", mail="", text="")
+    email, sms = "  email: {gateway: mail}\n", "  sms: {gateway: text}\n"
+    shop.write("one.yaml", text.replace(email + sms, sms + email))
+    shop.run("send", "one.yaml", "--yes")
+    shop.run("optout", "add", "ann@example.org", "--scope", "channel=email")
+    shop.run("optout", "add", "eve@example.org", "--scope", "channel=sms")
+    (run,) = [one["run"] for one in shop.run("runs", "--json").json["runs"]]
+    shop.run("retry", run, "--yes")
+    states = {
+        who: shop.run("explain", who, "--json").json["messages"][0]["state"]
+        for who in ("ann@example.org", "eve@example.org", "+447400000001")
+    }
+    assert states == {"ann@example.org": "rejected", "eve@example.org": "planned", "+447400000001": "planned"}
