@@ -62,8 +62,7 @@ class WireEngine:
         """The route of the last request and its server: hashing a route costs as much as writing a request."""
         self._busy: set[Connection] = set()
         self._writer = RequestWriter()
-        self._now = time.monotonic
-        """The clock of the event loop; looking up the running loop costs more than writing a request."""
+        self._now = _clock()
 
     async def send(
         self, request: HttpRequest, leaving: Callable[[], None] = ignore_departure
@@ -156,6 +155,15 @@ class WireEngine:
         idle = server.idle
         while idle and idle[0].is_expired(now):  # those at the bottom are not used while the load is small
             idle.popleft().close()
+
+
+def _clock() -> Callable[[], float]:
+    """Return the clock of the running event loop, which the moments of connections are told by; looking it up for each
+    request costs more than writing one."""
+    try:
+        return asyncio.get_running_loop().time
+    except RuntimeError:  # made before a loop runs; the loops of asyncio go by this clock
+        return time.monotonic
 
 
 def _idle_connection(idle: deque[Connection], now: float) -> Connection | None:
