@@ -198,6 +198,8 @@ def make(
 
     if out is not None:
         spare("--out", out, _inputs(open_campaign, ready))
+    if open_campaign.workers is not None and not ready.others:
+        open_campaign.workers.compile(ready.spec)
     found = findings(open_campaign.loaded, open_campaign.settings, ready.table)
     found += tuple(fallback_findings(open_campaign.loaded, open_campaign.settings))
     found += tuple(

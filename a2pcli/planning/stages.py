@@ -384,12 +384,17 @@ __all__ = ["NOBODY", "RESULT_COLUMNS", "STAGES", "run_stages"]
 
 @dataclass(frozen=True, slots=True)
 class ChunkTask:
-    """A picklable task: how pieces of the file become rows, and what to plan with them."""
+    """How pieces of the file become rows, and what to plan with them."""
 
     framing: Framing
     spec: PlanSpec
 
     def planned(self, piece: Piece, compiled: CompiledSpec) -> Framed:
         """Return the planned rows of a piece. ``compiled`` is the spec, compiled in this process."""
-        framed = self.framing(piece)
-        return Framed([run_stages(frame, compiled) for frame in framed.frames], framed.blank)
+        return planned_piece(self.framing, piece, compiled)
+
+
+def planned_piece(framing: Framing, piece: Piece, compiled: CompiledSpec) -> Framed:
+    """Return the planned rows of a piece of the contacts file."""
+    framed = framing(piece)
+    return Framed([run_stages(frame, compiled) for frame in framed.frames], framed.blank)

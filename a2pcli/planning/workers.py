@@ -19,12 +19,13 @@ import signal
 import threading
 import traceback
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from a2pcli.errors import LedgerError
+from a2pcli.planning.message_pipe import MessagePipe
 
 if TYPE_CHECKING:  # small plans need none of it
     from concurrent.futures import Future
@@ -32,7 +33,8 @@ if TYPE_CHECKING:  # small plans need none of it
     from multiprocessing.process import BaseProcess
 
     from a2pcli.contacts.rows import Piece
-    from a2pcli.contacts.table import Framed
+    from a2pcli.contacts.table import Framed, Framing
+    from a2pcli.planning.spec import CompiledSpec, PlanSpec
     from a2pcli.planning.stages import ChunkTask
 
     Task = tuple[Piece, Future[Framed]]
@@ -51,6 +53,7 @@ class Workers:
     def __init__(self, count: int) -> None:
         self.count = count
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
+        self._compiling: PlanSpec | None = None
         # NumPy would start a thread per core for linear algebra, which is not used: 1% of a plan (measured).
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         with _deaf_to_ctrl_c():
@@ -63,11 +66,18 @@ class Workers:
             return None
         return cls(max(1, (os.cpu_count() or 1) - 1))
 
+    def compile(self, spec: PlanSpec) -> None:
+        """Let the processes compile a plan's spec, while the caller has other things to do before it reads pieces."""
+        self._compiling = spec
+        for worker in self._workers:
+            worker.compile(spec)
+
     def map(self, pieces: Iterable[Piece], work: ChunkTask) -> Iterator[Framed]:
         """Yield the planned pieces in order. Pieces are read only as there is room, so memory stays bounded."""
-        packed = pickle.dumps(work, protocol=5)
+        if self._compiling is not work.spec:
+            self.compile(work.spec)
         for worker in self._workers:
-            worker.begin(packed)
+            worker.begin(work.framing)
         ahead: deque[Future[Framed]] = deque()
         for piece in pieces:
             ahead.append(self._submit(piece))
@@ -126,37 +136,52 @@ class _Worker:
 
         context = get_context("spawn")
         self._tasks = tasks
-        self._pipe, theirs = context.Pipe()
+        ours, theirs = context.Pipe()
+        self._pipe = MessagePipe(ours)
         self.process: BaseProcess = context.Process(target=_work, args=(theirs,), daemon=True)
         self.process.start()
         theirs.close()
         self.died = False
-        self._thread: threading.Thread | None = None
+        self._threads: list[threading.Thread] = []
 
-    def begin(self, work: bytes) -> None:
-        """Start the thread that serves the process."""
-        self._thread = threading.Thread(target=self._serve, args=(work,), daemon=True)
-        self._thread.start()
+    def compile(self, spec: PlanSpec) -> None:
+        """Send the process a spec to compile."""
+        self._start(self._send, spec)
+
+    def begin(self, framing: Framing) -> None:
+        """Start the thread that serves the process, which was sent a spec."""
+        self._start(self._serve, framing, *self._threads)
+
+    def _start(self, work: Callable[..., None], *arguments: object) -> None:
+        self._threads.append(threading.Thread(target=work, args=arguments, daemon=True))
+        self._threads[-1].start()
 
     def end(self) -> None:
-        """Wait for the process and the thread, which were told to end."""
+        """Wait for the process and the threads, which were told to end."""
         self.process.join()
-        while self._thread is not None and self._thread.is_alive():
-            self._tasks.put(None)  # another thread may have taken the one meant for this
-            self._thread.join(0.1)
+        for thread in self._threads:
+            while thread.is_alive():
+                self._tasks.put(None)  # another thread may have taken the one meant for this
+                thread.join(0.1)
         self._pipe.close()
 
-    def _serve(self, work: bytes) -> None:
+    def _send(self, spec: PlanSpec) -> None:
+        with suppress(OSError):  # the thread that sends pieces notices it too, and says so
+            self._pipe.send(spec)
+
+    def _serve(self, framing: Framing, *before: threading.Thread) -> None:
         given: deque[Future[Framed]] = deque()
         try:
-            self._pipe.send_bytes(work)
+            for thread in before:
+                thread.join()
+            self._pipe.send(framing)
             while True:
                 task = self._next(wait=not given) if len(given) < AT_ONCE else None
                 if task is not None:
                     given.append(task[1])
                     self._pipe.send(task[0])
                 elif given:
-                    answer = self._pipe.recv()
+                    answer = self._pipe.receive()
                     _settle(given.popleft(), answer)
                 else:
                     return
@@ -198,46 +223,60 @@ def _fail(
                 task[1].set_exception(error)
 
 
-def _work(pipe: Connection) -> None:
-    """Run in a worker process: receive the task, then pieces; end when the parent is gone."""
+def _work(connection: Connection) -> None:
+    """Run in a worker process: receive the spec, how pieces are read, then pieces; end when the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     import a2pcli.planning.stages  # noqa: F401 - while the parent is still opening files
 
     gc.freeze()
+    pipe = MessagePipe(connection)
     with suppress(EOFError, OSError):
-        work: ChunkTask = pickle.loads(pipe.recv_bytes())
+        compiled, failed = _compiled(pipe.receive())
+        framing: Framing = pipe.receive()
         pieces: queue.SimpleQueue[Piece] = queue.SimpleQueue()
         threading.Thread(target=_receive, args=(pipe, pieces), daemon=True).start()
-        _plan(pipe, work, pieces)
+        while True:
+            piece = pieces.get()
+            if compiled is None:
+                pipe.send((None, failed))
+            else:
+                _plan(pipe, framing, compiled, piece)
+            del piece
 
 
-def _receive(pipe: Connection, pieces: queue.SimpleQueue[Piece]) -> None:
+def _compiled(spec: PlanSpec) -> tuple[CompiledSpec | None, Exception | None]:
+    from a2pcli.planning.spec import CompiledSpec
+
+    try:
+        return CompiledSpec(spec), None
+    except Exception as error:
+        return None, _sendable(error)
+
+
+def _receive(pipe: MessagePipe, pieces: queue.SimpleQueue[Piece]) -> None:
     """Receive pieces while others are planned, so that the parent never waits to send one."""
     while True:
         try:
-            pieces.put(pipe.recv())
+            pieces.put(pipe.receive())
         except (EOFError, OSError):
             os._exit(1)  # the parent is gone, so any work is useless
 
 
-def _plan(pipe: Connection, work: ChunkTask, pieces: queue.SimpleQueue[Piece]) -> None:
-    from a2pcli.planning.spec import CompiledSpec
+def _plan(pipe: MessagePipe, framing: Framing, compiled: CompiledSpec, piece: Piece) -> None:
+    from a2pcli.planning.stages import planned_piece
 
-    compiled: CompiledSpec | None = None
-    while True:
-        piece = pieces.get()
-        try:
-            compiled = compiled or CompiledSpec(work.spec)
-            answer = pickle.dumps((work.planned(piece, compiled), None), protocol=5)
-        except Exception as error:
-            answer = _packed(error)
-        pipe.send_bytes(answer)
-        del piece, answer
+    answer: tuple[Framed | None, Exception | None]
+    try:
+        answer = planned_piece(framing, piece, compiled), None
+    except Exception as error:
+        answer = None, _sendable(error)
+    pipe.send(answer)
 
 
-def _packed(error: Exception) -> bytes:
+def _sendable(error: Exception) -> Exception:
     error.add_note("".join(traceback.format_exception(error)))  # for A2PCLI_DEBUG
     try:
-        return pickle.dumps((None, error))
+        pickle.loads(pickle.dumps(error))
     except Exception:  # the error holds something that cannot be pickled
-        return pickle.dumps((None, RuntimeError(type(error).__name__)))
+        return RuntimeError(type(error).__name__)
+    return error
