@@ -173,7 +173,8 @@ class Doors:
 def callback_doors(settings: LoadedSettings, base: str) -> Doors:
     """Return a door for each gateway in the settings whose provider calls back. ``base`` is the public URL.
 
-    Raises ``InvalidInput`` for secrets that are not set or too short, and if no gateway calls back.
+    Raises ``InvalidInput`` for secrets that are not set or too short, and if no gateway calls back and the settings
+    ask for nothing else of the listener.
     """
     secrets = _secrets(settings)
     doors: dict[str, CallbackDoor] = {}
@@ -191,7 +192,7 @@ def callback_doors(settings: LoadedSettings, base: str) -> Doors:
                 name, base, reader, secrets.get(name),
                 unsigned=unsigned, channels=gateway.capabilities.channels,
             )  # fmt: skip
-    if not doors:
+    if not doors and not settings.settings.listen.tokens and settings.settings.listen.public_url is None:
         raise InvalidInput(
             *(problem for error in broken.values() for problem in error.problems), _none(settings)
         )

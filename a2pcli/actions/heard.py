@@ -79,6 +79,15 @@ class HeardStore:
         """The ledger's name."""
         return self._ledger.name
 
+    @property
+    def ledger(self) -> Ledger:
+        """The open ledger, for actions of other parts of the listener."""
+        return self._ledger
+
+    def note_tokens(self, names: Sequence[str]) -> None:
+        """The tokens were changed. Audit: ``listen.tokens`` with their names."""
+        self._ledger.audit.add("listen.tokens", None, {"tokens": list(names)})
+
     def keep(self, heard: Sequence[Heard]) -> None:
         """Store receipts and replies, and act on them, in one transaction: durable when it returns.
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from ipaddress import ip_network
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 
 from a2pcli.config.environment import NOT_A_VARIABLE, names_variable
-from a2pcli.config.fields import Strict, Text
+from a2pcli.config.fields import Name, Pace, Strict, Text, YesNo
 
 
 def _environment_name(typed: str) -> str:
@@ -52,6 +53,46 @@ PublicUrl = Annotated[
 ]
 
 
+TokenScope = Literal["otp", "events", "inbox", "read", "metrics"]
+"""What a token may do: each route of the listener's interface belongs to one."""
+
+
+def _network(typed: str) -> str:
+    try:
+        return str(ip_network(typed.strip(), strict=False))
+    except ValueError:
+        hint = "write one like 127.0.0.1, 10.0.0.0/8 or ::1"
+        raise ValueError(f"'{typed.strip()[:60]}' is not an address or network", hint) from None
+
+
+Network = Annotated[str, AfterValidator(_network), WithJsonSchema({"type": "string"})]
+
+
+class Token(Strict):
+    """Whoever has one of its secrets may use the routes of its scopes."""
+
+    secret: Annotated[
+        list[EnvironmentName], BeforeValidator(lambda typed: [typed] if isinstance(typed, str) else typed)
+    ] = Field(
+        default_factory=list,
+        description="Where its secret is, as `${NAME}`; or a list of two, both valid, while it is changed",
+    )
+    file: Text | None = Field(
+        None, description="File with its secrets, one a line, all valid; read again whenever it changes"
+    )
+    scopes: list[TokenScope] = Field(min_length=1, description="What it may be used for")
+    signed: YesNo = Field(
+        False, description="Accept only requests signed with the secret (HMAC), so that it never travels"
+    )
+    rate: Pace | None = Field(None, description="Requests that it may make, like `50/s`; default: `100/s`")
+
+    @model_validator(mode="after")
+    def _has_secret(self) -> Token:
+        if not self.secret and self.file is None:
+            raise ValueError("a token needs a `secret` or a `file`", "like `secret: ${SHOP_TOKEN}`")
+        return self
+
+
 class ListenSettings(Strict):
     """How ``a2pcli listen`` is reached, and how it knows who calls."""
 
@@ -69,4 +110,17 @@ class ListenSettings(Strict):
         default_factory=list,
         description="Gateways whose callbacks are accepted without a signature or secret: anybody who can reach the "
         "listener can then invent receipts and replies",
+    )
+    tokens: dict[Name, Token] = Field(
+        default_factory=dict,
+        description="Tokens by name: who may use the listener's interface, and for what",
+    )
+    proxies: list[Network] = Field(
+        default_factory=list,
+        description="Addresses of reverse proxies whose `X-Forwarded-For` is believed, like `127.0.0.1`",
+    )
+    per_address: Pace = Field(
+        "20/s",
+        description="Requests, other than callbacks, that one network address may make",
+        validate_default=True,
     )

@@ -8,7 +8,7 @@ import errno
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ import uvicorn
 
 from a2pcli.errors import A2PError, LedgerError, Problem, UsageError
 from a2pcli.listening.app import Callbacks, Ready, make_app
+from a2pcli.listening.fresh import keep_fresh
 from a2pcli.listening.notices import EVERY, Notices
 from a2pcli.listening.storing import Storing
 from a2pcli.listening.wire import BoundedHttp
@@ -23,6 +24,7 @@ from a2pcli.listening.wire import BoundedHttp
 if TYPE_CHECKING:
     from a2pcli.actions.callback_doors import Doors
     from a2pcli.actions.heard import HeardStore
+    from a2pcli.listening.listener import Listener, Part
 
 MATCHES_EVERY, MATCHES_FOR_LESS_THAN = 2.0, 30
 """Seconds between two searches for the messages of receipts; at least this multiple of how long one takes."""
@@ -62,24 +64,25 @@ def _cannot_listen(error: OSError, host: str, port: int) -> UsageError:
 def serve(
     listening: socket.socket,
     doors: Doors,
-    store: HeardStore,
-    public_url: str,
+    listener: Listener,
+    parts: Sequence[Part],
     tell: Callable[[str], None],
     started: Callable[[], None],
 ) -> None:
-    """Serve until SIGTERM or Ctrl-C; return when all that was accepted is stored and answered."""
-    asyncio.run(_serve(listening, doors, store, public_url, tell, started))
+    """Serve until SIGTERM or Ctrl-C; return when all that was accepted is stored and answered. SIGHUP reads the tokens
+    again."""
+    asyncio.run(_serve(listening, doors, listener, parts, tell, started))
 
 
 async def _serve(
     listening: socket.socket,
     doors: Doors,
-    store: HeardStore,
-    public_url: str,
+    listener: Listener,
+    parts: Sequence[Part],
     tell: Callable[[str], None],
     started: Callable[[], None],
 ) -> None:
-    notices = Notices(tell)
+    notices, store = listener.notices, listener.store
     storing = Storing(store.keep, lambda error: notices.note(f"{NOT_STORED}: {_why(error)}"))
     others = ThreadPoolExecutor(1, thread_name_prefix="matching")
     probes = ThreadPoolExecutor(1, thread_name_prefix="ready")
@@ -88,15 +91,17 @@ async def _serve(
         return await asyncio.get_running_loop().run_in_executor(probes, store.is_ready)
 
     ready = Ready(is_ready)
-    prefix = public_url.partition("://")[2].partition("/")
-    callbacks = Callbacks(doors.doors, doors.broken, storing, notices, prefix[1] + prefix[2])
-    server = _Server(_config(make_app(callbacks, ready, public_url)))
+    callbacks = Callbacks(doors.doors, doors.broken, storing, notices, listener.prefix, listener.bodies)
+    server = _Server(_config(make_app(callbacks, ready, parts, listener.public_url)))
     storing.start()
+    reread = asyncio.Event()
     background = [
         asyncio.create_task(_match(store, others, notices)),
         asyncio.create_task(_sum_up(notices)),
+        asyncio.create_task(keep_fresh(listener, reread, tell)),
+        *(asyncio.create_task(work()) for part in parts for work in part.background),
     ]
-    with _signals(server, tell):
+    with _signals(server, tell, reread):
         started()
         try:
             await server.serve(sockets=[listening])
@@ -105,6 +110,9 @@ async def _serve(
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
             await storing.close()
+            listener.workers.close()
+            for close in (part.close for part in parts if part.close is not None):
+                close()
             others.shutdown()
             probes.shutdown()
             with contextlib.suppress(LedgerError):
@@ -136,8 +144,9 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.contextmanager
-def _signals(server: uvicorn.Server, tell: Callable[[str], None]) -> Iterator[None]:
-    """While this is on, the first signal stops the server gracefully, and the second at once."""
+def _signals(server: uvicorn.Server, tell: Callable[[str], None], reread: asyncio.Event) -> Iterator[None]:
+    """While this is on, the first signal stops the server gracefully, and the second at once; SIGHUP sets
+    ``reread``."""
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -147,14 +156,14 @@ def _signals(server: uvicorn.Server, tell: Callable[[str], None]) -> Iterator[No
         server.should_exit = True
         tell("stopping: requests that were accepted are finished")
 
-    numbers = [signal.SIGTERM, signal.SIGINT]
-    before = [signal.getsignal(number) for number in numbers]
-    for number in numbers:
-        loop.add_signal_handler(number, stop)
+    handlers = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: reread.set}
+    before = [signal.getsignal(number) for number in handlers]
+    for number, handle in handlers.items():
+        loop.add_signal_handler(number, handle)
     try:
         yield
     finally:
-        for number, handler in zip(numbers, before, strict=True):
+        for number, handler in zip(handlers, before, strict=True):
             loop.remove_signal_handler(number)
             signal.signal(number, handler)
 

@@ -31,7 +31,8 @@ from a2pcli.errors import LedgerError, Problem
 from a2pcli.ledger.records import Run, RunState
 from a2pcli.ledger.store import Ledger
 from a2pcli.listening import server
-from a2pcli.listening.app import LARGEST, Callbacks, Ready, make_app
+from a2pcli.listening.app import Callbacks, Ready, make_app
+from a2pcli.listening.bodies import LARGEST, Bodies
 from a2pcli.listening.notices import Notices
 from a2pcli.listening.storing import Storing, TooMuch
 
@@ -142,12 +143,12 @@ def test_nothing_that_is_sent_ends_in_an_error(
     async def run(ledger: Ledger) -> None:
         storing = Storing(HeardStore(ledger, every_provider, {}).keep)
         storing.start()
-        callbacks = Callbacks({name: bare}, (), storing, Notices(lambda _text: None), "/in")
+        callbacks = Callbacks({name: bare}, (), storing, Notices(lambda _text: None), "/in", Bodies())
 
         async def is_ready() -> bool:
             return True
 
-        app = make_app(callbacks, Ready(is_ready), PUBLIC)
+        app = make_app(callbacks, Ready(is_ready), [], PUBLIC)
         for prefix in ("", "/in"):
             for kind, query, body in requests:
                 headers = [(b"content-type", kind.encode("latin-1"))]
@@ -165,8 +166,10 @@ METHODS = st.sampled_from(["GET", "POST", "POST", "POST", "DELETE", "HEAD", "OPT
 
 def test_a_body_that_is_too_large_is_refused_by_its_length_alone(doors: dict[str, CallbackDoor]) -> None:
     async def run() -> int:
-        callbacks = Callbacks(doors, (), Storing(lambda some: None), Notices(lambda _text: None), "")
-        app = make_app(callbacks, Ready(never), PUBLIC)
+        callbacks = Callbacks(
+            doors, (), Storing(lambda some: None), Notices(lambda _text: None), "", Bodies()
+        )
+        app = make_app(callbacks, Ready(never), [], PUBLIC)
         headers = [(b"content-length", str(LARGEST + 1).encode())]
         return await ask(app, f"/callbacks/{min(doors)}", "POST", b"", headers, b"")
 
@@ -177,11 +180,13 @@ def test_bodies_that_arrive_at_once_have_a_limit_together(
     doors: dict[str, CallbackDoor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Half-sent bodies hold no more memory than that, and there is room again when their senders are gone."""
-    monkeypatch.setattr("a2pcli.listening.app.MOST_ARRIVING", 2_500)
+    monkeypatch.setattr("a2pcli.listening.bodies.MOST_ARRIVING", 2_500)
 
     async def run() -> tuple[list[int], int]:
-        callbacks = Callbacks(doors, (), Storing(lambda some: None), Notices(lambda _text: None), "")
-        app, gone = make_app(callbacks, Ready(never), PUBLIC), asyncio.Event()
+        callbacks = Callbacks(
+            doors, (), Storing(lambda some: None), Notices(lambda _text: None), "", Bodies()
+        )
+        app, gone = make_app(callbacks, Ready(never), [], PUBLIC), asyncio.Event()
         path = f"/callbacks/{min(doors)}"
         slow = [asyncio.create_task(ask(app, path, "POST", b"", [], b"x" * 1_000, gone)) for _ in range(3)]
         await asyncio.sleep(0)

@@ -43,6 +43,7 @@ def listen(
     from a2pcli.errors import Problem, UsageError
 
     try:
+        from a2pcli.listening.listener import make_listener, parts_of
         from a2pcli.listening.server import bound, serve
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("a2pcli"):
@@ -58,10 +59,14 @@ def listen(
         doors = callback_doors(settings, public_url)
         show_problems(doors.problems)
         with listening_store(project, settings, doors.doors) as store:
+            listener = make_listener(project, settings, store, public_url, say)
+            parts = parts_of(listener)
 
             def started() -> None:
                 for line in start_lines(here, store.name, doors, settings.settings.listen.secrets):
                     say(line)
+                for line in (line for part in parts for line in part.lines):
+                    say(f"  {line}")
 
-            serve(socket, doors, store, public_url, say, started)
+            serve(socket, doors, listener, parts, say, started)
             say(stop_line(store.counts))
