@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from a2pcli.config.accounts import account_pace
 from a2pcli.ledger.alternatives import names_of
 from a2pcli.ledger.quota_values import SharedQuota
-from a2pcli.ledger.records import RESUMABLE, Run, now_ms
+from a2pcli.ledger.records import RESUMABLE, Run, Totals, now_ms
+from a2pcli.ledger.sender_names import sender_key
 from a2pcli.moments import moment_text
 from a2pcli.planning.capacity import TOLD_FROM, Load
 from a2pcli.planning.route_tally import gateways_of_spec
@@ -51,12 +52,12 @@ def quotas_of_test(settings: LoadedSettings, gateway: str, message: Message) -> 
 
 
 def _left_of_others(ledger: Ledger, gateways: Iterable[str], now: int) -> dict[str, int]:
-    """Messages that runs which began still have to send via the same account, by run."""
+    """Messages that runs which began still have to send, by run, if they may go by the same account."""
     names = set(gateways)
     found: dict[str, int] = {}
     for run in ledger.runs.all(MOST_RUNS):
         is_over = run.expires_at is not None and run.expires_at <= now
-        if run.state in RESUMABLE and run.gateway in names and not is_over:
+        if run.state in RESUMABLE and not names.isdisjoint(names_of(run)) and not is_over:
             left = ledger.runs.totals(run).count("planned")
             found |= {run.id: left} if left else {}
     return found
@@ -68,13 +69,25 @@ def quota_notes(ledger: Ledger, settings: LoadedSettings, run: Run) -> list[str]
     shared: list[SharedQuota] = shared_quotas(run, accounts)
     if not shared:
         return []
-    left, now, notes = ledger.runs.totals(run).count("planned"), now_ms(), []
+    totals, now, notes = ledger.runs.totals(run), now_ms(), []
     for one in shared:
         if one.quota.seconds < TOLD_FROM:
             continue
         usage = ledger.quotas.usage(one, now)
         room = usage.left(now)
-        if room < left:
+        if room < _left_for(one, totals):
             until = moment_text(usage.free_at(now) if not room else usage.reset(now), one.quota.zone)
             notes.append(f"note: the {one} has room for {room:,} more now; from {until} on there is more")
     return notes
+
+
+def _left_for(quota: SharedQuota, totals: Totals) -> int:
+    """How many messages are left that a quota limits; of channels and gateways of a route at least one, since they are
+    not counted separately."""
+    if quota.sender is not None:
+        mine = [
+            states for name, states in totals.senders.items() if sender_key(name) == sender_key(quota.sender)
+        ]
+        return sum(states["planned"].messages for states in mine if "planned" in states)
+    left = totals.count("planned")
+    return left if quota.is_everybodys else min(left, 1)

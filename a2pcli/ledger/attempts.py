@@ -316,7 +316,7 @@ class Attempts(SubStore):
         hold = self._ledger.holds.get(run.number)
         with self._ledger.writing() as connection:
             quotas.begin(connection, shared, now)
-            quotas.wake(connection, run, now)
+            quotas.wake(connection, run, shared, now)
         self._books[run.number] = quotas.Book(shared, hold.token if hold is not None else -1)
 
     def has_hours(self, run: Run) -> bool:

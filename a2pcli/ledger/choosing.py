@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 from sqlalchemy import bindparam, case, select, update
 from sqlalchemy.engine import Connection
@@ -25,6 +25,7 @@ from a2pcli.ledger.outcomes import IS_PLANNED, IS_SUBMITTING, hold_back, note_ea
 from a2pcli.ledger.records import Claimed, Run
 from a2pcli.ledger.statements import PreparedStatement
 from a2pcli.ledger.tables import attempts
+from a2pcli.reasons import Reason
 
 if TYPE_CHECKING:
     from a2pcli.ledger.one_claim import Claim
@@ -43,6 +44,8 @@ class Choice:
     currency: str | None = None
     parts: int | None = None
     again_in: float = 0.2
+    waits_for: tuple[str, ...] = ()
+    """Of a message that may go by no gateway now: those that would take it if their quotas were not used up."""
     why: str | None = None
     """Why it is not the gateway that was planned; recorded as an event of the message."""
 
@@ -79,9 +82,6 @@ class LooksOn(Chooser, Protocol):
         for all of them."""
         ...
 
-
-USED_UP = -1
-"""The room of a gateway whose quota is used up."""
 
 EVENT = "gateway"
 """Kind of the event of a message that goes by another gateway than was planned."""
@@ -137,16 +137,26 @@ MOST_HELD = 500
 """Messages that are looked at in one transaction at most whose gateway has no room."""
 
 
-def fill(claim: Claim, chooser: Chooser | None, rooms: dict[str, int], *, odd: bool) -> dict[int, int]:
-    """Claim, and give each message its gateway; those that may not go now wait again. Gives the ids of these, each with
-    its moment (UTC milliseconds). Without a chooser nothing is done.
+class NotNow(NamedTuple):
+    """Claimed messages that may not go now, by id, each with the time at which it may (UTC ms): for those in ``busy``
+    no gateway has room, for those in ``over`` the quotas of all gateways that would take them are used up."""
+
+    busy: dict[int, int]
+    over: dict[int, int]
+
+
+def fill(
+    claim: Claim, chooser: Chooser | None, rooms: dict[str, int], until: Mapping[str, int], *, odd: bool
+) -> NotNow:
+    """Claim, and give each message its gateway; those that may not go now wait again and are returned. ``until``: when
+    gateways have room again whose quotas are used up (UTC ms). Without a chooser nothing is done.
 
     If a gateway has room and the messages at hand are for others, more messages are looked at; if there are no more,
     those that were held for it.
     """
-    due: dict[int, int] = {}
+    not_now = NotNow({}, {})
     if chooser is None:
-        return due
+        return not_now
     most = claim.want  # what paces and quotas that bind all of them allow
     looks_at = 1
     is_early = False
@@ -154,23 +164,26 @@ def fill(claim: Claim, chooser: Chooser | None, rooms: dict[str, int], *, odd: b
         given, wanted = len(claim.claimed), claim.room
         claim.fill(odd=odd)
         is_dry = claim.room > 0
-        held = _choose(claim, chooser, rooms, claim.claimed[given:], most - given)
+        some = _choose(claim, chooser, rooms, until, claim.claimed[given:], most - given)
+        held = some.busy.keys() | some.over.keys()
         claim.claimed = [one for one in claim.claimed if one.message.id not in held]
-        due |= held
+        not_now.busy.update(some.busy)
+        not_now.over.update(some.over)
         more = chooser.more(rooms) if held and isinstance(chooser, LooksOn) else 0
         if len(claim.claimed) == given and held:  # nobody could go: others may be for gateways that take them
             looks_at = min(2 * looks_at, MOST_HELD)
             more = max(more, looks_at)
         if is_dry and not is_early and isinstance(chooser, LooksOn):
             is_early = True
-            if _asked_early(claim, chooser, rooms, due):
+            if _asked_early(claim, chooser, rooms, not_now.busy):
                 continue
-        if is_dry or not wanted or more <= 0 or len(due) >= MOST_HELD or len(claim.claimed) >= most:
+        looked_at = len(not_now.busy) + len(not_now.over)
+        if is_dry or not wanted or more <= 0 or looked_at >= MOST_HELD or len(claim.claimed) >= most:
             break
         claim.want = len(claim.claimed) + more
     if not is_dry:  # there may be more of those that were not looked at
         claim.want = min(claim.want, len(claim.claimed))
-    return due
+    return not_now
 
 
 def _asked_early(claim: Claim, chooser: LooksOn, rooms: dict[str, int], but: Collection[int]) -> bool:
@@ -183,18 +196,27 @@ def _asked_early(claim: Claim, chooser: LooksOn, rooms: dict[str, int], but: Col
 
 
 def _choose(
-    claim: Claim, chooser: Chooser, rooms: dict[str, int], claimed: Sequence[Claimed], most: int
-) -> dict[int, int]:
+    claim: Claim,
+    chooser: Chooser,
+    rooms: dict[str, int],
+    until: Mapping[str, int],
+    claimed: Sequence[Claimed],
+    most: int,
+) -> NotNow:
     """Give ``most`` of these messages of a claim their gateways; returns those that may not go now."""
     connection, run = claim.connection, claim.run
     if not claimed:
-        return {}
+        return NotNow({}, {})
     going: dict[int, Claimed] = {}
     rows: list[tuple[str | None, int, int | None, str | None, int]] = []
     due: dict[int, int] = {}
+    over: dict[int, int] = {}
     why: dict[tuple[str, str], list[int]] = {}
     for one, choice in zip(claimed, chooser(claimed, rooms), strict=True):
         message = one.message
+        if choice.gateway is None and choice.waits_for:
+            over[message.id] = min(until.get(name, claim.now + 1) for name in choice.waits_for)
+            continue
         if choice.gateway is None or len(going) >= most:
             again_in = choice.again_in if choice.gateway is None else 0.0
             due[message.id] = claim.now + max(1, int(again_in * 1000))
@@ -216,8 +238,10 @@ def _choose(
     _go_by.run(connection, rows)
     if due:
         hold_back(connection, run, due, reason=None)
+    if over:
+        hold_back(connection, run, over, Reason.QUOTA)
     for (gateway, reason), ids in why.items():
         note_each(
             connection, run, ids, claim.now, kind=EVENT, code=gateway, detail=f"goes by {gateway}: {reason}"
         )
-    return due
+    return NotNow(due, over)

@@ -210,14 +210,14 @@ def exchange(
     by_gateway = claims_by_gateway.fill(
         claim, rooms if by_channel else None, slots, odd=progress.odd, most=most, chosen=chooser is not None
     )
-    not_now = choosing.fill(claim, chooser, _rooms(run, rooms, slots, entry), odd=progress.odd)
+    not_now, over_all = choosing.fill(claim, chooser, *_rooms(run, rooms, slots, entry), odd=progress.odd)
     skipped = claim.skipped + claim.gate.expired
     waiting = progress.waiting - claim.of_waiting + claim.gone_on
     progress = replace(progress, waiting=waiting, odd=not progress.odd)
     spending.take_off(connection, run, freed)
-    progress = replace(progress, waiting=progress.waiting + len(not_now))
     over = 0 if entry is None else _over_quota(connection, run, claim, entry)
-    progress = replace(progress, waiting=progress.waiting + over)
+    over += len(over_all)
+    progress = replace(progress, waiting=progress.waiting + len(not_now) + over)
     if progress.is_counted and (short := _within(connection, run, claim, budget or {}, entry)):
         progress = replace(progress, waiting=progress.waiting + short.back)
         claimed = Exchange(claim.claimed, skipped, progress.left, None, pause=AGAIN, short_of=short.currency)
@@ -251,17 +251,17 @@ AGAIN = 1.0
 
 def _rooms(
     run: Run, rooms: Rooms | None, slots: paces.Slots | None, entry: quotas.Entry | None
-) -> dict[str, int]:
-    """What each gateway of a route may be given, by its own room, its account's pace and quotas."""
+) -> tuple[dict[str, int], Mapping[str, int]]:
+    """What each gateway of a route may be given, by its own room, its account's pace and quotas; and when those have
+    room again (UTC ms) whose quotas are used up."""
     found = dict(rooms.by_gateway) if rooms is not None else {}
-    channels = channels_by_name(run) if found and slots is not None else {}
-    for name in found:
-        if slots is not None:
-            found[name] = min(found[name], slots.room_via(name, channels.get(name, frozenset())))
-        if entry is not None:
-            left = entry.room_via(name)
-            found[name] = min(found[name], left) if left else choosing.USED_UP
-    return found
+    if not found:
+        return found, {}
+    channels = dict.fromkeys(found, frozenset[str]()) | channels_by_name(run)
+    for name in found if slots is not None else ():
+        assert slots is not None
+        found[name] = min(found[name], slots.room_via(name, channels[name]))
+    return found, {} if entry is None else entry.divide(found, channels)
 
 
 def _paced(exchange: Exchange, slots: paces.Slots | None) -> Exchange:

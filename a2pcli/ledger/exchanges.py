@@ -27,7 +27,7 @@ class Settled:
     """A claimed message, its outcome, and the state the sender gives it.
 
     ``state`` is ``planned`` with a ``due_at`` (UTC ms) for a later try. ``counted`` is False if the try says nothing
-    about the message (rate limit, gateway not reached), so it is not counted.
+    about the message (rate limit, gateway not reached), or was not made, so it is not counted.
     """
 
     message_id: int
@@ -39,6 +39,11 @@ class Settled:
     """Number of the message's try, which tells this claim from another process's; see ``settle_late``."""
     falls: Fall | None = None
     """When the message's next channel is tried; None if there is none, or not after this outcome."""
+
+    @property
+    def is_never_handed_over(self) -> bool:
+        """Whether it was rejected because of what the gateway said of others, without being handed over."""
+        return self.state is State.REJECTED and not self.counted
 
 
 @dataclass(frozen=True, slots=True)

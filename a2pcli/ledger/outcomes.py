@@ -39,6 +39,9 @@ _settle = PreparedStatement(
     update(attempts).where(_one).values(**_heard),
     *("b_state", "b_detail", "b_code", "b_gateway_id", "b_now", "b_id"),
 )
+_uncount = PreparedStatement(
+    update(attempts).where(_one).values(tries=_c.tries - literal_column("1")), "b_id"
+)
 _put_back = PreparedStatement(
     update(attempts)
     .where(_one)
@@ -112,6 +115,8 @@ def settle(connection: Connection, run: Run, settled: Sequence[Settled], now: in
             back.append((state, detail, code, gateway_id, 0 if one.counted else 1, now, due_at, id))
     if caps.counted(run.purpose):
         caps.forget(connection, [one.message_id for one in settled if one.state not in caps.TAKEN])
+    if never := [(one.message_id,) for one in settled if one.is_never_handed_over]:
+        _uncount.run(connection, never, counted=False)
     _settle.run(connection, ended, counted=False)
     if falls := [one.falls for one in settled if one.falls is not None]:
         falling.note(connection, run, falls)

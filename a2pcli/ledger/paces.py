@@ -14,6 +14,7 @@ from sqlalchemy import BigInteger, bindparam, cast, extract, func, select, text,
 from sqlalchemy.engine import Connection
 
 from a2pcli.dataclass import dataclass
+from a2pcli.ledger.limits import Limit
 from a2pcli.ledger.records import Claimed
 from a2pcli.ledger.tables import paces
 
@@ -37,7 +38,7 @@ _server_time = select(cast(extract("epoch", func.clock_timestamp()) * MICRO, Big
 
 
 @dataclass(frozen=True, slots=True)
-class SharedPace:
+class SharedPace(Limit):
     """A rate in messages or parts per second, shared by all runs and processes with the same ``key``.
 
     ``sender`` limits it to what this sender sends, ``channels`` to messages of these channels.
@@ -50,24 +51,6 @@ class SharedPace:
     channels: frozenset[str] | None = None
     via: frozenset[str] | None = None
     """The gateways of a route whose messages it binds; None for all."""
-
-    @property
-    def is_everybodys(self) -> bool:
-        """Whether it binds every message of the run."""
-        return self.sender is None and self.channels is None and self.via is None
-
-    def binds(self, claimed: Claimed) -> bool:
-        """Whether it binds this message."""
-        if self.sender is not None and self.sender != claimed.message.sender:
-            return False
-        if self.via is not None and claimed.gateway not in self.via:
-            return False
-        return self.channels is None or claimed.message.channel in self.channels
-
-    def binds_all(self, gateway: str, channels: Set[str]) -> bool:
-        """Whether it binds every message that this gateway is given, which sends these channels."""
-        mine = self.sender is None and (self.via is None or gateway in self.via)
-        return mine and (self.channels is None or self.channels >= channels)
 
     def weight(self, parts: int) -> int:
         """Return the slots that a message of ``parts`` parts takes."""
@@ -163,7 +146,7 @@ class Slots:
         message = claimed.message
         slot = self._now
         for pace in self._shared:
-            if not pace.binds(claimed):
+            if not pace.binds(message, claimed.gateway):
                 continue
             step = MICRO / pace.per_second
             last = self._next[pace.key] + (pace.weight(message.parts) - 1) * step

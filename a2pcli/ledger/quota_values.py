@@ -9,8 +9,11 @@ from collections.abc import Iterable
 
 from a2pcli.config.quotas import Quota
 from a2pcli.dataclass import dataclass
+from a2pcli.ledger.limits import Limit
 from a2pcli.ledger.records import FAR
-from a2pcli.messages import Message
+
+USED_UP = -1
+"""The room of a gateway whose quota is used up."""
 
 IN_FLIGHT = 15 * 60_000
 """Milliseconds after its claim during which a message may still reach the provider; after that its sender is gone."""
@@ -29,7 +32,7 @@ DAY_SLOT = 15 * 60_000
 
 
 @dataclass(frozen=True, slots=True)
-class SharedQuota:
+class SharedQuota(Limit):
     """A quota shared by everything with the same ``owner`` (an account, a sender); ``of`` is its name for people.
 
     ``sender`` limits it to what this sender sends.
@@ -63,19 +66,6 @@ class SharedQuota:
     def slot(self, moment: int) -> int:
         """Return the time slot that contains ``moment``."""
         return moment // self.slot_size * self.slot_size
-
-    @property
-    def is_everybodys(self) -> bool:
-        """Whether it limits every message of the run."""
-        return self.sender is None and self.channels is None and self.via is None
-
-    def binds(self, message: Message, gateway: str | None) -> bool:
-        """Whether it counts this message, which goes by ``gateway`` if a route has chosen one."""
-        if self.channels is not None and message.channel not in self.channels:
-            return False
-        if self.via is not None and gateway not in self.via:
-            return False
-        return self.sender is None or self.sender == message.sender
 
     def __str__(self) -> str:
         return f"quota of {self.quota} of {self.of}"

@@ -12,7 +12,7 @@ process's messages.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 from sqlalchemy import and_, bindparam, delete, func, literal_column, or_, select, text, update
 from sqlalchemy.engine import Connection
@@ -20,9 +20,11 @@ from sqlalchemy.engine import Connection
 from a2pcli.ledger.attempt_senders import attempt_sender
 from a2pcli.ledger.core import SubStore
 from a2pcli.ledger.faults import translates_errors
+from a2pcli.ledger.outcomes import IS_PLANNED
 from a2pcli.ledger.quota_values import (
     IN_FLIGHT,
     SKEW,
+    USED_UP,
     QuotaWait,
     SharedQuota,
     Usage,
@@ -92,9 +94,12 @@ def count_test(connection: Connection, shared: Sequence[SharedQuota], parts: int
         connection.execute(_add, {"key": one.key, "slot": one.slot(now), "sender": 0, "used": used})
 
 
-def wake(connection: Connection, run: Run, now: int) -> None:
-    """Make messages that had too many parts for a quota due again, because the quota may have changed."""
-    held = (_a.run == run.number) & (_a.due_at == FAR) & (_a.reason == str(Reason.QUOTA))
+def wake(connection: Connection, run: Run, shared: Sequence[SharedQuota], now: int) -> None:
+    """Make messages that wait for a quota due again, if they may go now: the quota may have been changed since, or
+    another gateway of the route may take them."""
+    held = and_(_a.run == run.number, _a.due_at > now, _a.reason == str(Reason.QUOTA), IS_PLANNED)
+    if not (run.sending.get("routes") or any(usage_of(connection, one, now).left(now) for one in shared)):
+        held = and_(held, _a.due_at == FAR)  # it had too many parts for any time
     connection.execute(update(attempts).where(held).values(due_at=now))
 
 
@@ -120,6 +125,7 @@ def _sent(connection: Connection, shared: SharedQuota, now: int) -> dict[int, in
             _a.id.between(number * ROWS_PER_RUN, (number + 1) * ROWS_PER_RUN - 1),
             _a.settled_at >= since,
             _a.state.in_(_SENT),
+            _a.tries > 0,  # else it was rejected without being handed over
         )
         if shared.gateways:
             mine = and_(mine, func.coalesce(_a.gateway, gateway).in_(shared.gateways))
@@ -229,10 +235,23 @@ class Entry:
         """Maximum number of messages that may be claimed now, by the quotas that apply to all of them."""
         return min((self._left[one.key] for one in self._book.shared if one.is_everybodys), default=2**31)
 
-    def room_via(self, gateway: str) -> int:
-        """Maximum number of messages that may be claimed now for a gateway of a route, by its own quotas."""
-        mine = (one for one in self._book.shared if one.via is not None and gateway in one.via)
-        return min((self._left[one.key] for one in mine), default=2**31)
+    def divide(self, rooms: dict[str, int], channels: Mapping[str, Set[str]]) -> dict[str, int]:
+        """Lower the rooms of a route's gateways to what their quotas have left; what several share is divided among
+        them. ``channels`` are those that each sends. A gateway whose quota is used up gets ``USED_UP``; those are
+        returned, each with the time at which it has room again (UTC ms)."""
+        until: dict[str, int] = {}
+        for one in self._book.shared:
+            mine = [name for name in rooms if one.binds_all(name, channels[name])]
+            if one.is_everybodys or not mine:
+                continue
+            if not self._left[one.key]:
+                free = max(self._usage[one.key].free_at(self._now), self._book.shut.get(one.key, 0))
+                until |= {name: max(free, until.get(name, 0)) for name in mine}
+                rooms |= dict.fromkeys(mine, USED_UP)
+                continue
+            wanted = {name: rooms[name] for name in mine if rooms[name] > 0}
+            rooms |= divided(self._left[one.key], wanted)
+        return until
 
     @property
     def wait(self) -> QuotaWait | None:
@@ -289,11 +308,25 @@ class Entry:
             free = self._usage[one.key].free_at(self._now, weight, self._claimed[one.key])
             free = max(free, self._book.shut.get(one.key, 0), self._now + 1)
             moment = max(moment, free)
-            if one.is_everybodys and free < FAR:  # no other message of the plan is claimed until then
+            # Until then no other message is claimed for which it counts.
+            if (one.is_everybodys or one.via is not None) and free < FAR:
                 self.shut[one.key], self._left[one.key] = free, 0
         return moment
 
 
 def is_counted(settled: Settled) -> bool:
     """Whether the provider may have counted the message: all except those it certainly did not get."""
-    return not (settled.state is State.PLANNED and settled.outcome.verdict is Verdict.NOT_SENT)
+    is_back = settled.state is State.PLANNED and settled.outcome.verdict is Verdict.NOT_SENT
+    return not (is_back or settled.is_never_handed_over)
+
+
+def divided(total: int, wanted: Mapping[str, int]) -> dict[str, int]:
+    """Return how much of a total each may have, in proportion to what it wants and never more than that."""
+    sum_of_all = sum(wanted.values())
+    if sum_of_all <= total:
+        return dict(wanted)
+    found = {name: many * total // sum_of_all for name, many in wanted.items()}
+    rest = total - sum(found.values())  # fewer than there are names
+    for name in sorted(wanted, key=lambda name: found[name] - wanted[name])[:rest]:
+        found[name] += 1
+    return found

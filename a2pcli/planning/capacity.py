@@ -37,9 +37,10 @@ class Load:
         parts: int,
         start: int,
         by_channel: Mapping[str, int] = NONE,
+        by_gateway: Mapping[str, int] = NONE,
     ) -> list[Flow]:
         """Return the quotas as the estimate of a plan needs them. ``senders`` gives the messages of each sender,
-        ``by_channel`` those that go by each channel first."""
+        ``by_channel`` those that go by each channel first, ``by_gateway`` those that are meant for each gateway."""
         found: list[Flow] = []
         waits = messages + sum(self.others.values())
         of_route: dict[str, list[QuotaFlow]] = {name: [] for name in self.routed}
@@ -48,6 +49,10 @@ class Load:
             if usage.shared.via is not None:
                 for name in usage.shared.via & of_route.keys():
                     of_route[name].append(QuotaFlow(usage, part, waits, start))
+                # The account may have a gateway outside of the route, too.
+                own = sum(by_gateway.get(name, 0) for name in usage.shared.via - of_route.keys())
+                if own:
+                    found.append(QuotaFlow(usage, part * own / messages, waits, start))
                 continue
             # A sender's quota slows the plan down like a proportionally larger quota of all messages.
             own = share(usage, senders, messages, by_channel)
@@ -114,7 +119,8 @@ def short_quotas(
             continue
         need = own * parts // messages if quota.unit == "parts" else own
         left = usage.left(start)
-        if need <= left:
+        others = sum(load.others.values()) if usage.shared.gateways and quota.unit != "parts" else 0
+        if need + others <= left:
             continue
         unit = "parts" if quota.unit == "parts" else "messages"
         used = f" ({usage.used(start):,} used)" if usage.used(start) else ""
@@ -124,6 +130,11 @@ def short_quotas(
             else "the others go by other gateways of the route that may take them, or wait"
         )
         text = f"the {usage.shared} has room for {left:,} of {need:,} {unit} at the start{used}; {rest}"
+        if need <= left:
+            text = (
+                f"the {usage.shared} has room for {left:,} messages at the start{used}; {need:,} of this plan and up to"
+                f" {others:,} of other runs need it"
+            )
         if leaving.finishes_at is not None:
             text += f", the last until about {moment_text(leaving.finishes_at, quota.zone or zone)}"
         if leaving.late:

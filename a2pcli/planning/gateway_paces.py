@@ -24,10 +24,7 @@ def gateway_paces(
 ) -> list[tuple[Mapping[str, Any], int]]:
     """Return each of these paces with the number of messages that it binds; ``first`` are the recipients by the channel
     that each is sent by first, ``routed`` by the gateway of a route that each is meant for."""
-    by_gateway = recipients_by_gateway(prepared, routed)
-    for one in prepared.channels:
-        if one.spec.route is None:
-            by_gateway[one.spec.gateway] += first.get(one.spec.channel, 0)
+    by_gateway = recipients_by_gateway(prepared, routed, first)
     return [
         (pace, sum(by_gateway[name] for name in names))
         for names, paces in _accounts(prepared)

@@ -259,7 +259,7 @@ def _of_quotas(prepared: Prepared, tally: PlanTally, load: Load, summary: Mappin
         leaving,
         zone,
         first,
-        recipients_by_gateway(prepared, tally.gateways),
+        recipients_by_gateway(prepared, tally.gateways, first),
     )
     return found + too_many_parts(load, max(tally.parts, default=0))
 
@@ -270,7 +270,8 @@ def _summary(
     campaign, table = prepared.loaded.campaign, prepared.table
     senders = _senders(tally, campaign.own_sender)
     rates = rates_of(prepared.settings.settings, prepared.spec.senders)
-    of_gateways = gateway_paces(prepared, tally.routes.first(prepared.spec.channel), tally.gateways)
+    first = tally.routes.first(prepared.spec.channel)
+    of_gateways = gateway_paces(prepared, first, tally.gateways)
     per_second = pace_of(rate, rates, senders, tally.recipients, tally.total_parts, of_gateways)
     hours = prepared.hours
     leaving = estimate(
@@ -283,7 +284,8 @@ def _summary(
             tally.recipients,
             tally.total_parts,
             hours.first,
-            tally.routes.first(prepared.spec.channel),
+            first,
+            recipients_by_gateway(prepared, tally.gateways, first),
         ),
         others=sum(load.others.values()),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -163,9 +163,13 @@ def dear_stand_ins(prepared: Prepared, tally: RoutesTally, budget: str | None) -
         yield replace(problem, severity=Severity.WARNING)
 
 
-def recipients_by_gateway(prepared: Prepared, tally: RoutesTally) -> Counter[str]:
-    """How many recipients are meant for each gateway of the campaign's routes."""
+def recipients_by_gateway(prepared: Prepared, tally: RoutesTally, first: Mapping[str, int]) -> Counter[str]:
+    """How many recipients are meant for each gateway of the campaign; ``first`` are those by the channel that each is
+    sent by first."""
     found: Counter[str] = Counter()
-    for channel in routes_by_channel(prepared):
-        found.update(tally.of(channel, prepared.spec.channel).first())
+    for one in prepared.channels:
+        if one.spec.route is None:
+            found[one.spec.gateway] += first.get(one.spec.channel, 0)
+        else:
+            found.update(tally.of(one.spec.channel, prepared.spec.channel).first())
     return found

@@ -12,7 +12,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from hashlib import blake2b
 from types import MappingProxyType
 
-from a2pcli.ledger.choosing import USED_UP, Choice
+from a2pcli.ledger.choosing import Choice
+from a2pcli.ledger.quota_values import USED_UP
 from a2pcli.ledger.records import Claimed
 from a2pcli.ledger.route_legs import Leg, MessageRoute, route_of_text
 from a2pcli.ledger.route_values import Switch
@@ -277,7 +278,8 @@ class _Asked:
         route = self._router._route(one)
         name, why = self._pick(one, route)
         if name is None:
-            return Choice(None, again_in=self._reopens_in(route))
+            waits_for = self._waits_for_quotas(route, one.message.country)
+            return Choice(None, again_in=0.0 if waits_for else self._reopens_in(route), waits_for=waits_for)
         leg = route.leg(name) or Leg(name, one.cost, one.currency)
         self._router._remember(name)
         if self._rooms.get(name, 1) <= 0:  # it is only busy: the message waits for it
@@ -337,6 +339,19 @@ class _Asked:
         if state is not None and state.is_down and state.why:
             return f"{meant}: {state.why}"
         return f"{meant} did not take it" if meant in tried else f"{meant} has lost a part of its share"
+
+    def _waits_for_quotas(self, route: MessageRoute, country: str | None) -> tuple[str, ...]:
+        """The gateways that would take the message but for their used-up quotas; none if others may take it later."""
+        used_up = []
+        for leg in route.legs:
+            if not (leg is route.legs[0] or self._is_affordable(leg)) or self._router.bars(
+                leg.gateway, country
+            ):
+                continue
+            if self._rooms.get(leg.gateway, 1) != USED_UP:
+                return ()
+            used_up.append(leg.gateway)
+        return tuple(used_up)
 
     def _reopens_in(self, route: MessageRoute) -> float:
         """Seconds after which a message is asked for again that may go by no gateway now."""

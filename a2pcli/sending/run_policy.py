@@ -236,7 +236,14 @@ class RunPolicy:
             self.tally.departed(one)
             self.tally.settled(one, outcome, State.REJECTED)
             self.writes.settled.append(
-                Settled(one.message.id, outcome, State.REJECTED, attempts=one.attempts, falls=falls)
+                Settled(
+                    one.message.id,
+                    outcome,
+                    State.REJECTED,
+                    counted=False,  # it was never handed over, so it uses up no quota
+                    attempts=one.attempts,
+                    falls=falls,
+                )
             )
         if len(going) < len(claimed):
             self._wake()

@@ -129,3 +129,83 @@ def test_gateways_lists_quotas(shop: Project) -> None:
     assert "1000/min and 10,000/day" in shop.run("gateways", COLUMNS="200").out
     (mine,) = [one for one in shop.run("gateways", "--json").json["gateways"] if one["name"] == "prov"]
     assert mine["quotas"] == ["1000/min", "10,000/day"]
+
+
+ROUTE = """\
+region: GB
+gateways:
+  a: {{type: simulator, seed: "1", latency: {{median: 0, p95: 0}}, quota: 20/day}}
+  b: {{type: simulator, seed: "2", latency: {{median: 0, p95: 0}}}}
+  mail: {{type: simulator, seed: "{account}", latency: {{median: 0, p95: 0}}{mail}}}
+routes: {{main: {route}}}
+"""
+
+
+def by_gateway(shop: Project) -> dict[tuple[str, str, str | None], int]:
+    asked = "SELECT coalesce(gateway, 'a') AS gateway, state, reason, count(*) AS n FROM attempts GROUP BY 1, 2, 3"
+    rows = shop.run("ledger", "query", asked, "--json").json["rows"]
+    return {(gateway, state, reason): many for gateway, state, reason, many in rows}
+
+
+def test_where_no_other_gateway_of_a_route_may_stand_in_messages_wait_for_the_quota(shop: Project) -> None:
+    """It says so, instead of blaming the gateway, and a raised quota sends them at once."""
+    shop.write("a2pcli.yaml", ROUTE.format(route="{countries: {GB: a, GG: a, other: b}}", account=3, mail=""))
+    shop.write("sale.yaml", CAMPAIGN + "gateway: main\n")
+    sent = shop.run("send", "sale.yaml", "--yes")
+    assert sent.status == 0, sent.err
+    assert "10 messages wait for a quota, the first until" in sent.out
+    assert "did not accept" not in sent.out + sent.err
+    assert by_gateway(shop) == {("a", "accepted", None): 20, ("a", "planned", "quota"): 10}
+    again = shop.run("send", "sale.yaml", "--yes")
+    assert "room for 0 more now" in again.err
+    assert by_gateway(shop) == {("a", "accepted", None): 20, ("a", "planned", "quota"): 10}
+    settings = (shop.folder / "a2pcli.yaml").read_text().replace("20/day", "100/day")
+    shop.write("a2pcli.yaml", settings)
+    raised = shop.run("send", "sale.yaml", "--yes")
+    assert raised.status == 0, raised.err
+    assert "room for" not in raised.err
+    assert by_gateway(shop)["a", "accepted", None] == 30
+
+
+@pytest.mark.parametrize(
+    ("account", "mail", "told", "used"),
+    [
+        (1, "", "quota of 20/day of gateway mail has room for 20 of 60 messages", {"a", "mail"}),
+        (3, ", quota: 20/day", "quota of 20/day of gateway mail has room for 20 of 30 messages", {"mail"}),
+    ],
+    ids=["the account of a gateway of the route", "an account of its own"],
+)
+def test_the_quota_of_a_channels_gateway_beside_a_route_is_kept(
+    tmp_path: Path, account: int, mail: str, told: str, used: set[str]
+) -> None:
+    """It binds the channel, and the route's gateways of the same account; the others stand in."""
+    shop = Project(tmp_path)
+    phones = "".join(f"+4479111{n:05},\n" for n in range(30))
+    shop.write("people.csv", "phone,email\n" + phones + "".join(f",p{n}@example.org\n" for n in range(30)))
+    shop.write("a2pcli.yaml", ROUTE.format(route="{order: [a, b]}", account=account, mail=mail))
+    shop.write(
+        "sale.yaml",
+        CAMPAIGN + "email: {subject: Parcel}\nwaive: {no-reply: a test}\n"
+        "channels: {email: {gateway: mail, sender: a@example.org}, sms: {gateway: main, sender: ACME}}\n",
+    )
+    plan = shop.run("plan", "sale.yaml")
+    assert plan.status == 0, plan.err
+    assert told in plan.err
+    assert shop.run("plan", "sale.yaml", "--json").json["capacity"]["finishes_at"] is not None
+    sent = shop.run("send", "sale.yaml", "--yes")
+    assert sent.status == 0, sent.err
+    assert "wait for a quota" in sent.out
+    found = by_gateway(shop)
+    assert sum(many for (name, state, _), many in found.items() if state == "accepted" and name in used) == 20
+    assert {(state, why) for name, state, why in found if state != "accepted"} == {("planned", "quota")}
+    assert {name for name, state, _ in found if state == "planned"} == {"mail"}
+    assert sum(many for (name, state, _), many in found.items() if name in "ab") == 30
+
+
+def test_a_quota_that_other_runs_will_need_too_is_said_before_the_first_is_sent(shop: Project) -> None:
+    shop.write("a2pcli.yaml", GATEWAY.format(quota="50/day").replace("simulator,", "simulator, down: true,"))
+    assert shop.run("send", "sale.yaml", "--yes").status == 5
+    shop.write("other.yaml", CAMPAIGN.replace("sale", "other"))
+    told = shop.run("plan", "other.yaml").err
+    assert "50/day of gateway prov has room for 50 messages at the start" in told
+    assert "30 of this plan and up to 30 of other runs need it" in told

@@ -7,6 +7,7 @@ import asyncio
 from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -19,12 +20,14 @@ from sendkit import (
     not_sent,
     open_ledger,
     plan_run,
+    rejected,
     send_in_no_time,
     states,
 )
 
 from a2pcli.config.quotas import Quota, parse_quota
 from a2pcli.ledger.quota_values import SharedQuota, Usage
+from a2pcli.ledger.quotas import begin, divided
 from a2pcli.ledger.records import Run
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import Cause, Message, Outcome, Verdict
@@ -313,3 +316,34 @@ def test_what_a_killed_process_had_claimed_is_no_longer_in_flight_once_another_b
         rows = connection.execute(select(quota_usage.c.sender, quota_usage.c.used)).all()
     assert sum(used for _, used in rows) == 20
     assert {sender for sender, _ in rows} == {0}
+
+
+def test_a_country_that_the_gateway_refused_uses_up_no_quota_afterwards(ledger: Ledger) -> None:
+    """Of a run with several channels: messages rejected at the claim were never handed over."""
+    gateway = ScriptedGateway(
+        lambda message, _n: rejected(Cause.COUNTRY, "21408") if message.country == "US" else ACCEPTED,
+        seconds=0.05,
+    )
+    channels = {name: {"gateway": "test", "sender": "ACME"} for name in ("sms", "email")}
+    run = plan_run(ledger, 400, countries=("US", "GB"), channel="sms", sending={"channels": channels})
+    gateway.capabilities = replace(gateway.capabilities, channels=frozenset(channels), concurrency=10)
+    send_in_no_time(ledger, run, gateway, SendOptions(quotas=quotas("400/day")))
+    assert states(ledger, run) == {"accepted": 200, "rejected": 200}
+    handed_over = len(gateway.got)
+    assert handed_over < 300
+    (quota,) = quotas("400/day")
+    assert ledger.quotas.usage(quota, START_MS + 60_000).used(START_MS + 60_000) == handed_over
+    ledger.attempts.start(plan_run(ledger, 1, campaign="later"), START_MS)
+    with ledger.writing() as connection:
+        begin(connection, [quota], START_MS + 60_000)
+    assert ledger.quotas.usage(quota, START_MS + 60_000).used(START_MS + 60_000) == handed_over
+
+
+def test_what_is_divided_is_never_more_than_there_is_nor_than_anybody_wants() -> None:
+    assert divided(10, {"a": 4, "b": 6}) == {"a": 4, "b": 6}
+    assert divided(3, {"a": 5, "b": 5}) in ({"a": 2, "b": 1}, {"a": 1, "b": 2})
+    assert divided(1, {"a": 1, "b": 200}) == {"a": 0, "b": 1}
+    for total in range(1, 30):
+        found = divided(total, wanted := {"a": 3, "b": 7, "c": 11})
+        assert sum(found.values()) == min(total, 21)
+        assert all(0 <= found[name] <= many for name, many in wanted.items())
