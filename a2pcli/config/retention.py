@@ -64,7 +64,7 @@ class Retention(BaseModel):
 
     def people(self, purpose: str | None) -> int | None:
         """How long the people of a run of this purpose are kept, in milliseconds; None for ever."""
-        own: str | None = getattr(self, purpose or "", None) if purpose in _PURPOSES else None
+        own: str | None = getattr(self, purpose or "", None) if purpose in PURPOSES else None
         return parse_age(own or self.default)
 
     def texts(self, purpose: str | None) -> int | None:
@@ -73,4 +73,4 @@ class Retention(BaseModel):
         return min(ages, default=None)
 
 
-_PURPOSES = ("marketing", "transactional", "otp", "emergency")
+PURPOSES = ("marketing", "transactional", "otp", "emergency")

@@ -62,6 +62,7 @@ ADVICE: dict[str, str] = {
     "run": _WHO,
     "clock": "without clocks, permitted hours cannot be checked: cancel the run and plan again",
     "opt-out": _WHO + "; then compare the list with `a2pcli optout export`",
+    "answer": _WHO,
     "consent": _WHO + "; then compare the records with `a2pcli consent export`",
     "receipt": _NOTHING_LOST + "import the receipts of these messages again; if the problem returns: " + _WHO,
     "attempts-lost": "these people would get the message again, so this run is not sent and its occurrence not planned"

@@ -36,6 +36,7 @@ from a2pcli.ledger.caps import TAKEN
 from a2pcli.ledger.erased_people import MARK
 from a2pcli.ledger.integrity import CheckContext, Finding
 from a2pcli.ledger.records import RunState
+from a2pcli.ledger.schema import answers
 from a2pcli.ledger.tables import (
     MOST_ROWS,
     ROWS_PER_RUN,
@@ -63,6 +64,7 @@ from a2pcli.reasons import Reason
 _a, _r, _s, _c, _e = attempts.c, runs.c, suppressions.c, consents.c, plan_ends.c
 
 _CLAIMED = [str(state) for state in CLAIMED_STATES]
+_ANSWERED = [str(state) for state in State if state is not State.CANCELLED]
 _NEVER_SENT = (RunState.PLANNING, RunState.PLANNED, RunState.DISCARDED, RunState.SUPERSEDED)
 
 
@@ -140,6 +142,20 @@ _TABLES: dict[Table, Sequence[RowRule]] = {
             and_(_c.basis == consent_rows.WITHDRAWN, _c.revoked_at.is_(None)),
         ),
     ),
+    answers: (
+        RowRule("answer", "have an invalid state", answers.c.state.not_in(_ANSWERED)),
+        RowRule(
+            "answer",
+            "wait without a due time, or have one without waiting",
+            (answers.c.due_at.is_not(None)) != (answers.c.state == str(State.PLANNED)),
+        ),
+        RowRule(
+            "answer",
+            "have an outcome without a time, or a time without an outcome",
+            answers.c.settled_at.is_(None) != answers.c.state.in_(["planned", "submitting"]),
+        ),
+        RowRule("answer", "have no address", answers.c.address == ""),
+    ),
     plan_ends: (
         RowRule("plan-end", "have an unknown reason", _e.reason.not_in([str(one) for one in Reason])),
         RowRule(
@@ -166,6 +182,7 @@ _TABLES: dict[Table, Sequence[RowRule]] = {
 _NAMES = {
     suppressions: "opt-outs",
     consents: "consent records",
+    answers: "messages outside of campaigns",
     plan_ends: "ends of many messages at once",
     runs: "runs",
 }

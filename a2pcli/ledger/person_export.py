@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from a2pcli.ledger import erased, receipts
 from a2pcli.ledger.attempt_ids import all_attempts, attempt_number
 from a2pcli.ledger.history import of_person
-from a2pcli.ledger.schema import reachability
+from a2pcli.ledger.schema import answers, reachability
 from a2pcli.ledger.tables import (
     attempts,
     consents,
@@ -46,6 +46,7 @@ def export(connection: Connection, person: Person, now: int) -> dict[str, Any]:
         "consents": _rows(connection, consents, consents.c.address.in_(person.forms)),
         "contacted": _rows(connection, contacted, contacted.c.address.in_(person.forms)),
         "replies": _rows(connection, told, told.c.address.in_(person.forms)),
+        "answers": _rows(connection, answers, answers.c.address.in_(person.forms)),
         "reachability": _rows(connection, reachability, reachability.c.address.in_(person.forms)),
     }
 

@@ -59,6 +59,14 @@ COLUMNS: Mapping[str, Mapping[str, Holds]] = {
         "source": _H.SENTENCE,
         **dict.fromkeys(("gateway", "recipient", "kind"), _H.NOBODY),
     },
+    "answers": {
+        "address": _H.ADDRESS,
+        **dict.fromkeys(("reference", "key", "spelling", "body", "content", "gateway_id"), _H.OWN),
+        **dict.fromkeys(("detail", "source"), _H.SENTENCE),
+        **dict.fromkeys(
+            ("kind", "channel", "gateway", "sender", "purpose", "programme", "state", "reason", "code"), _H.NOBODY
+        ),
+    },
     "reachability": {"address": _H.ADDRESS, "gateway": _H.NOBODY},
     "events": {"detail": _H.SENTENCE, "gateway_id": _H.OWN, "kind": _H.NOBODY, "code": _H.NOBODY},
     "suppressions": {

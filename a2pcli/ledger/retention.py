@@ -16,10 +16,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Table, and_, delete, false, func, select, update
+from sqlalchemy import Table, and_, delete, false, func, not_, or_, select, update
 from sqlalchemy.engine import Connection
 
-from a2pcli.config.retention import Retention, parse_age
+from a2pcli.config.retention import PURPOSES, Retention, parse_age
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import RunBusy
 from a2pcli.ledger import (
@@ -42,7 +42,7 @@ from a2pcli.ledger.plan_store import first_id
 from a2pcli.ledger.plans import drop_rows, end_id, lock_run, of_run, run_from_row
 from a2pcli.ledger.reachability import KEPT
 from a2pcli.ledger.records import Run, RunState
-from a2pcli.ledger.schema import reachability
+from a2pcli.ledger.schema import answers, reachability
 from a2pcli.ledger.tables import attempts, contacted, events, occasions, receipts, replies, runs
 from a2pcli.messages import State
 
@@ -82,11 +82,16 @@ class Pruned:
     replies: int = 0
     reachability: int = 0
     """Answers about whom a channel reaches."""
+    answers: int = 0
+    """Messages outside of campaign runs."""
+    answer_texts: int = 0
+    """Texts of such messages that are deleted earlier than the rest."""
 
     @property
     def nothing(self) -> bool:
         """Whether nothing is past its retention period."""
-        return not (self.steps or self.contacted or self.receipts or self.replies or self.reachability)
+        others = (self.receipts, self.replies, self.reachability, self.answers, self.answer_texts)
+        return not (self.steps or self.contacted or any(others))
 
 
 def due(connection: Connection, rules: Retention, now: int) -> Pruned:
@@ -103,13 +108,17 @@ def due(connection: Connection, rules: Retention, now: int) -> Pruned:
         old = int(connection.execute(count).scalar_one())
     unmatched = select(func.count()).select_from(receipts).where(_unmatched(rules, now))
     told = select(func.count()).select_from(replies).where(_old_replies(rules, now))
-    asked = select(func.count()).select_from(reachability).where(_old_answers(rules, now))
+    asked = select(func.count()).select_from(reachability).where(_old_reachability(rules, now))
+    sent = select(func.count()).select_from(answers).where(_old_answers(rules, now))
+    texts = select(func.count()).select_from(answers).where(_old_answer_texts(rules, now))
     return Pruned(
         tuple(steps),
         old,
         receipts=int(connection.execute(unmatched).scalar_one()),
         replies=int(connection.execute(told).scalar_one()),
         reachability=int(connection.execute(asked).scalar_one()),
+        answers=int(connection.execute(sent).scalar_one()),
+        answer_texts=int(connection.execute(texts).scalar_one()),
     )
 
 
@@ -119,10 +128,32 @@ def _old_replies(rules: Retention, now: int) -> Any:
     return false() if age is None else replies.c.received_at < now - age
 
 
-def _old_answers(rules: Retention, now: int) -> Any:
+def _old_reachability(rules: Retention, now: int) -> Any:
     """Return the condition for reachability answers that are of no more use, or older than people are kept."""
     age = parse_age(rules.default)
     return reachability.c.asked_at < now - min(KEPT, KEPT if age is None else age)
+
+
+def _old_answers(rules: Retention, now: int) -> Any:
+    """Return the condition for messages outside of runs that are older than the people of their purpose are kept."""
+    a, kept = answers.c, {purpose: rules.people(purpose) for purpose in PURPOSES}
+    old = [
+        and_(a.purpose == purpose, a.created_at < now - age)
+        for purpose, age in kept.items()
+        if age is not None
+    ]
+    return and_(a.settled_at.is_not(None), or_(false(), *old))
+
+
+def _old_answer_texts(rules: Retention, now: int) -> Any:
+    """Return the condition for settled messages outside of runs whose texts are past their retention period."""
+    a, old = answers.c, []
+    for purpose in PURPOSES:
+        age = rules.texts(purpose)
+        if age is not None:
+            old.append(and_(a.purpose == purpose, a.created_at < now - age))
+    held = or_(a.body.is_not(None), a.content.is_not(None))
+    return and_(a.settled_at.is_not(None), held, or_(false(), *old), not_(_old_answers(rules, now)))
 
 
 def _unmatched(rules: Retention, now: int) -> Any:
@@ -203,13 +234,27 @@ def prune(ledger: HasEngine, rules: Retention, now: int) -> Pruned:
         "contacted": (contacted, false() if age is None else contacted.c.at < now - age),
         "receipts": (receipts, _unmatched(rules, now)),
         "replies": (replies, _old_replies(rules, now)),
-        "reachability": (reachability, _old_answers(rules, now)),
+        "reachability": (reachability, _old_reachability(rules, now)),
+        "answers": (answers, _old_answers(rules, now)),
     }
     gone = {
         name: _delete(ledger, table, condition, name, now) if getattr(found, name) else 0
         for name, (table, condition) in conditions.items()
     }
+    if found.answer_texts:
+        gone["answer_texts"] = _forget_answer_texts(ledger, rules, now)
     return Pruned(tuple(done), gone.pop("contacted"), tuple(busy), **gone)
+
+
+def _forget_answer_texts(ledger: HasEngine, rules: Retention, now: int) -> int:
+    """Delete the texts of old messages outside of runs, with an audit entry; return how many."""
+    with ledger.engine.begin() as connection:
+        overwrite(connection)
+        blank = update(answers).where(_old_answer_texts(rules, now)).values(body=None, content=None)
+        count = connection.execute(blank).rowcount
+        if count:
+            audit.append(connection, ACTION, None, {"answer_texts": count}, now)
+    return count
 
 
 def _delete(ledger: HasEngine, table: Table, condition: Any, name: str, now: int) -> int:

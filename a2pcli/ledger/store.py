@@ -18,6 +18,7 @@ from a2pcli.ledger.records import Run
 
 if TYPE_CHECKING:
     from a2pcli.ledger import about, asking, integrity, people
+    from a2pcli.ledger.answers import Answers
     from a2pcli.ledger.attempts import Attempts
     from a2pcli.ledger.audit import AuditTrail
     from a2pcli.ledger.consents import Consents
@@ -82,6 +83,13 @@ class Ledger(LedgerCore):
         from a2pcli.ledger.replies import Replies
 
         return Replies(self)
+
+    @cached_property
+    def answers(self) -> Answers:
+        """Single messages outside of campaign runs."""
+        from a2pcli.ledger.answers import Answers
+
+        return Answers(self)
 
     @cached_property
     def reachability(self) -> Reachability:

@@ -207,7 +207,7 @@ _ALL = (
     ),
     View(
         "replies",
-        "Every reply that `optout reply` and `optout replies` handled, or that came over SMPP while sending.",
+        "Every reply that `optout reply` and `optout replies` handled, or that came by a gateway.",
         (
             ViewColumn(
                 "run", "run of the newest message to the person before it; null if none is known", "r.id"
@@ -227,6 +227,33 @@ _ALL = (
         ),
         "replies",
         f"LEFT JOIN {{main}}.runs r ON r.number = t.attempt / {ROWS_PER_RUN}",
+    ),
+    View(
+        "answers",
+        "Every message outside of a campaign run: confirmations of STOP, answers to replies, messages of agents.",
+        (
+            ViewColumn("reference", "the reference that was passed to the gateway"),
+            ViewColumn("kind", "what it is: stop, start, help, keyword, agent, …"),
+            ViewColumn("address", "to whom: phone number, email address or chat id"),
+            ViewColumn("channel", "the channel"),
+            ViewColumn("gateway", "the gateway's name in the settings"),
+            ViewColumn("sender", "the sender; empty if the gateway chooses it"),
+            ViewColumn("body", "the text, if the settings keep it (`replies: {texts: keep}`)"),
+            ViewColumn("purpose", "marketing, transactional, otp or emergency"),
+            ViewColumn("programme", "what the person can opt out of"),
+            ViewColumn("state", "planned, submitting, accepted, rejected, unknown, expired or skipped"),
+            ViewColumn("reason", "why it was skipped"),
+            ViewColumn("tries", "how often it was submitted to the gateway", kind=NUMBER),
+            ViewColumn("created_at", "when it was made", kind=MOMENT),
+            ViewColumn("until_at", "when it is no longer sent", kind=MOMENT),
+            ViewColumn("claimed_at", "when it was submitted to the gateway", kind=MOMENT),
+            ViewColumn("settled_at", "when its state was decided", kind=MOMENT),
+            ViewColumn("code", "the gateway's code"),
+            ViewColumn("detail", "the gateway's answer"),
+            ViewColumn("gateway_id", "the gateway's id of the message"),
+            ViewColumn("source", "the gateway whose reply it answers, or who wrote it"),
+        ),
+        "answers",
     ),
 )
 

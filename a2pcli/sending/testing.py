@@ -12,7 +12,7 @@ from a2pcli.ledger.quota_values import SharedQuota
 from a2pcli.ledger.records import Run, now_ms
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import Message, Outcome, Verdict
-from a2pcli.sending.answers import failed, no_answer, one_each
+from a2pcli.sending.answering import submit_one
 
 DEADLINE = 120.0
 
@@ -38,14 +38,7 @@ async def send_test(
     marked = replace(message, id=0, reference=f"test-{secrets.token_hex(6)}")
     await gateway.open()
     try:
-        outcomes: Sequence[Outcome]
-        try:
-            async with asyncio.timeout(deadline):
-                outcomes = one_each(1, await gateway.submit([marked]))
-        except TimeoutError:
-            outcomes = no_answer(1)
-        except Exception as error:
-            outcomes = failed(1, error)
+        outcome = await submit_one(gateway, marked, deadline)
     finally:
         await gateway.close()
 
@@ -57,5 +50,5 @@ async def send_test(
                 ledger.quotas.count_test(quotas, message.parts, now_ms())
             ledger.audit.add("send.test", None, detail, people=[address or message.to])
 
-    await asyncio.to_thread(note, outcomes[0])
-    return outcomes[0]
+    await asyncio.to_thread(note, outcome)
+    return outcome

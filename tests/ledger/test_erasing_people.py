@@ -20,6 +20,7 @@ from a2pcli.contacts.receipt_file import Receipt
 from a2pcli.delivery import Delivery
 from a2pcli.errors import LedgerError, RunBusy
 from a2pcli.ledger import erased, personal
+from a2pcli.ledger.answers import NewAnswer
 from a2pcli.ledger.chunks import Chunk
 from a2pcli.ledger.erasure import Person
 from a2pcli.ledger.lock import planner_lock, sender_lock
@@ -66,6 +67,10 @@ def full(ledger: Ledger, make: Make) -> None:
     make.plan(10, campaign="second", columns={"body": "Dear Annabelle"})
     reply = KeptReply(ANN.address, "Annabelle here: stop", "stop")
     ledger.replies.add([reply], f"{ANN.address[1:]}.csv", keep_texts=True, now=NOW)
+    answer = NewAnswer(
+        "stop:1", "stop", ANN.address, "sms", "gw", "Bye Annabelle", NOW + 1, f"for {ANN.address}"
+    )
+    ledger.answers.add(answer, now=NOW)
     ledger.reachability.keep("rbm", {ANN.address: False}, NOW)
     ledger.optouts.add(ANN.address, source="by hand", reason=f"Annabelle asked from {ANN.address}")
     with ledger.engine.begin() as connection:

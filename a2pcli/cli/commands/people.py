@@ -53,7 +53,7 @@ def export(
 
 
 def _document(held: dict[str, Any]) -> dict[str, Any]:
-    tables = ("messages", "suppressions", "consents", "contacted", "replies", "reachability")
+    tables = ("messages", "suppressions", "consents", "contacted", "replies", "answers", "reachability")
     only_hash = "only a keyed hash is kept, so that they stay on the suppression list"
     return {
         "number": held["number"],
@@ -168,7 +168,8 @@ _TABLES = {
     "events": ("event", "events", " of these messages: details removed"),
     "receipts": ("delivery receipt", "delivery receipts", " removed"),
     "replies": ("reply", "replies", " removed"),
-    "reachability": ("answer", "answers", " about whom a channel reaches removed"),
+    "answers": ("answer", "answers", " sent outside of campaigns removed"),
+    "reachability": ("record", "records", " about whom a channel reaches removed"),
     "contacted": ("entry", "entries", " that counted for frequency caps removed"),
     "consents": ("consent", "consents", " removed"),
     "suppressions": ("opt-out", "opt-outs", " replaced by a keyed hash"),

@@ -83,6 +83,8 @@ def _document(found: Pruned | None, dry_run: bool) -> dict[str, Any]:
         "contacted": 0 if found is None else found.contacted,
         "receipts": 0 if found is None else found.receipts,
         "replies": 0 if found is None else found.replies,
+        "answers": 0 if found is None else found.answers,
+        "answer_texts": 0 if found is None else found.answer_texts,
         "reachability": 0 if found is None else found.reachability,
         "busy": [] if found is None else list(found.busy),
     }
@@ -99,6 +101,10 @@ def _tell(found: Pruned, verb: str) -> None:
         print(f"{found.contacted:,} entries that counted for frequency caps: {verb}")
     if found.replies:
         print(f"{found.replies:,} replies: {verb}")
+    if found.answers:
+        print(f"{found.answers:,} messages outside of campaigns: {verb}")
+    if found.answer_texts:
+        print(f"{found.answer_texts:,} texts of messages outside of campaigns: {verb}")
     if found.receipts:
         print(f"{found.receipts:,} delivery receipts without a known message: {verb}")
     if found.reachability:

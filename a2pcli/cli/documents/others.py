@@ -262,6 +262,8 @@ class Pruned(TypedDict):
     contacted: int
     receipts: Annotated[int, says("delivery receipts without a known message")]
     replies: Annotated[int, says("replies of people")]
+    answers: Annotated[int, says("messages outside of campaigns")]
+    answer_texts: Annotated[int, says("texts of such messages")]
     reachability: Annotated[int, says("answers about whom a channel reaches")]
     busy: Annotated[list[str], says("runs that are being sent; skipped")]
 
@@ -277,6 +279,7 @@ class PersonExported(TypedDict):
     consents: list[dict[str, Any]]
     contacted: list[dict[str, Any]]
     replies: list[dict[str, Any]]
+    answers: Annotated[list[dict[str, Any]], says("messages to the person outside of campaigns")]
     reachability: Annotated[
         list[dict[str, Any]], says("what gateways said of whether a channel reaches the person")
     ]

@@ -1,0 +1,293 @@
+"""Single messages outside of campaign runs: confirmations, answers to replies, what agents write, codes, questions.
+
+Each is a row of ``answers``, sent once: ``claim`` makes it ``submitting`` in a durable transaction, and only then is
+it handed to a gateway; ``settle`` stores what the gateway said. A row that is still ``submitting`` when its process
+was killed becomes ``unknown`` (``give_up``) and is never sent again. A row that waits (``planned``) is sent by any
+process that looks for it, up to ``until_at``; after that it is ``expired``.
+
+The ``key`` says what an answer is for ("stop:" and the event of a reply): there is never a second one with the same.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from sqlalchemy import Select, and_, func, insert, or_, select, update
+from sqlalchemy.engine import Connection, RowMapping
+
+from a2pcli.addresses.kinds import forms_of
+from a2pcli.dataclass import dataclass
+from a2pcli.ledger import audit, erased
+from a2pcli.ledger.core import SubStore
+from a2pcli.ledger.optouts import CHANNEL, EVERYTHING, PROGRAMME, SENDER, binds, of_addresses
+from a2pcli.ledger.records import now_ms
+from a2pcli.ledger.schema import answers
+from a2pcli.ledger.sender_names import sender_key, sender_scope
+from a2pcli.messages import Outcome, State
+from a2pcli.reasons import Reason
+
+_c = answers.c
+
+LOST_AFTER = 10 * 60_000
+"""Milliseconds after which a claimed answer without an outcome is ``unknown``: its process has ended, or lost it."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewAnswer:
+    """An answer to send. ``address`` is the person as opt-outs store them, ``spelling`` the address to send to if it
+    differs, ``until_at`` (UTC ms) the moment after which it is not sent.
+
+    ``anyway``: it is sent although the person opted out, as the law or the person asks for it. ``keeps_text``: False
+    for a text that must not be stored, such as a code; such an answer can only be sent at once (``begin``).
+    ``source``: who or what made it, without an address.
+    """
+
+    key: str
+    kind: str
+    address: str
+    channel: str
+    gateway: str
+    body: str
+    until_at: int
+    source: str
+    sender: str | None = None
+    spelling: str | None = None
+    content: Mapping[str, Any] | None = None
+    purpose: str = "transactional"
+    programme: str | None = None
+    anyway: bool = False
+    keeps_text: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A stored answer; see the table. ``body`` is None once its text is gone."""
+
+    number: int
+    reference: str
+    key: str
+    kind: str
+    address: str
+    spelling: str | None
+    channel: str
+    gateway: str
+    sender: str | None
+    body: str | None
+    content: Mapping[str, Any] | None
+    purpose: str
+    programme: str | None
+    anyway: bool
+    state: State
+    reason: str | None
+    tries: int
+    created_at: int
+    due_at: int | None
+    until_at: int
+    settled_at: int | None
+    code: str | None
+    detail: str | None
+    gateway_id: str | None
+    source: str
+
+
+_NAMES = tuple(name for name in Answer.__dataclass_fields__ if name not in ("content", "anyway", "state"))
+
+
+def _answer(row: RowMapping) -> Answer:
+    content = None if row["content"] is None else json.loads(row["content"])
+    return Answer(
+        **{name: row[name] for name in _NAMES},
+        content=content,
+        anyway=bool(row["anyway"]),
+        state=State(row["state"]),
+    )
+
+
+class Answers(SubStore):
+    """The answers in an open ledger. Times are UTC milliseconds; ``now`` is for tests."""
+
+    def add(self, new: NewAnswer, *, now: int | None = None) -> int | None:
+        """Store an answer to be sent; return its number, None if there is one with its key. Audit: ``answer.add``."""
+        moment = now_ms() if now is None else now
+        with self._ledger.writing() as connection:
+            if connection.execute(select(_c.number).where(_c.key == new.key)).first() is not None:
+                return None
+            content = None if new.content is None else json.dumps(dict(new.content), ensure_ascii=False)
+            values = {
+                "reference": f"a-{secrets.token_hex(8)}",
+                "key": new.key,
+                "kind": new.kind,
+                "address": new.address,
+                "spelling": new.spelling,
+                "channel": new.channel,
+                "gateway": new.gateway,
+                "sender": new.sender,
+                "body": new.body if new.keeps_text else None,
+                "content": content if new.keeps_text else None,
+                "purpose": new.purpose,
+                "programme": new.programme,
+                "anyway": int(new.anyway),
+                "state": str(State.PLANNED),
+                "created_at": moment,
+                "due_at": moment,
+                "until_at": new.until_at,
+                "source": new.source,
+            }
+            number: int = connection.execute(insert(answers).values(values).returning(_c.number)).scalar_one()
+            detail = {"kind": new.kind, "gateway": new.gateway, "channel": new.channel}
+            audit.record(connection, "answer.add", None, detail, [new.address], moment)
+        self._ledger.note_entry()
+        return number
+
+    def begin(self, new: NewAnswer, *, now: int | None = None) -> Answer | None:
+        """Store an answer and claim it for the caller, who hands it to the gateway at once. Return it as stored:
+        ``submitting``, or settled because it must not be sent; None if there is one with its key. Audit:
+        ``answer.add``."""
+        moment = now_ms() if now is None else now
+        with self._ledger.transaction():
+            number = self.add(new, now=moment)
+            if number is None:
+                return None
+            return self.claim(number, now=moment) or self.by_key(new.key)
+
+    def due(self, limit: int = 500, *, now: int | None = None, without: Collection[int] = ()) -> list[Answer]:
+        """Return the answers that may be sent now, oldest first; ``without`` those with these numbers."""
+        moment = now_ms() if now is None else now
+        waiting = and_(_c.due_at <= moment, _c.state == str(State.PLANNED), _c.number.not_in(without))
+        query = select(answers).where(waiting).order_by(_c.number).limit(limit)
+        return self._read(query)
+
+    def next_due(self) -> int | None:
+        """Return when the next answer may be sent (UTC ms), in the past if it may now; None if none waits."""
+        with self._ledger.reading() as connection:
+            query = select(func.min(_c.due_at)).where(_c.due_at.is_not(None))
+            found: int | None = connection.execute(query).scalar()
+            return found
+
+    def claim(self, number: int, *, now: int | None = None) -> Answer | None:
+        """Claim an answer to hand it to its gateway; None if somebody else has it, or it must not be sent any more
+        (then it is settled: expired, or skipped because the person opted out)."""
+        moment = now_ms() if now is None else now
+        with self._ledger.writing() as connection:
+            mine = (_c.number == number) & (_c.state == str(State.PLANNED))
+            claimed = update(answers).where(mine).values(
+                state=str(State.SUBMITTING), due_at=None, claimed_at=moment, tries=_c.tries + 1
+            )  # fmt: skip
+            if not connection.execute(claimed).rowcount:
+                return None
+            found = _answer(connection.execute(select(answers).where(_c.number == number)).mappings().one())
+            end: tuple[State, str | None] | None = None
+            if found.until_at <= moment:
+                end = (State.EXPIRED, None)
+            elif not found.anyway and binds(found.purpose) and is_out(connection, found, moment):
+                end = (State.SKIPPED, str(Reason.OPTED_OUT))
+            if end is None:
+                return found
+            state, reason = end
+            values = {"state": str(state), "reason": reason, "claimed_at": None, "settled_at": moment}
+            values["tries"] = found.tries - 1
+            connection.execute(update(answers).where(_c.number == number).values(values))
+            self._note(connection, found, state, moment)
+        self._ledger.note_entry()
+        return None
+
+    def settle(
+        self, answer: Answer, state: State, outcome: Outcome, *,
+        due_at: int | None = None, keeps_text: bool = True, now: int | None = None,
+    ) -> None:  # fmt: skip
+        """Store what became of a claimed answer. ``planned`` with ``due_at``: it certainly did not leave, and is tried
+        again then. ``keeps_text``: whether the text stays once it is settled. Audit: ``answer.send``."""
+        moment = now_ms() if now is None else now
+        ended = state is not State.PLANNED
+        values: dict[str, Any] = {
+            "state": str(state),
+            "due_at": None if ended else due_at,
+            "settled_at": moment if ended else None,
+            "code": outcome.code,
+            "detail": outcome.detail,
+            "gateway_id": outcome.gateway_id,
+        }
+        if not ended:
+            values["claimed_at"] = None
+        elif not keeps_text:
+            values |= {"body": None, "content": None}
+        with self._ledger.writing() as connection:
+            open_ = _c.state.in_([str(State.SUBMITTING), str(State.UNKNOWN)])
+            mine = (_c.number == answer.number) & open_
+            if connection.execute(update(answers).where(mine).values(values)).rowcount:
+                self._note(connection, answer, state, moment)
+        self._ledger.note_entry()
+
+    def give_up(self, *, now: int | None = None) -> dict[State, int]:
+        """Settle what can no longer be sent: claimed answers whose process has ended become ``unknown``, waiting ones
+        past their time ``expired``. Return how many of each. Audit: ``answer.give-up``."""
+        moment = now_ms() if now is None else now
+        lost = and_(
+            _c.settled_at.is_(None), _c.claimed_at < moment - LOST_AFTER, _c.state == str(State.SUBMITTING)
+        )
+        late = and_(_c.due_at.is_not(None), _c.until_at <= moment, _c.state == str(State.PLANNED))
+        with self._ledger.reading() as connection:
+            if connection.execute(select(_c.number).where(or_(lost, late)).limit(1)).first() is None:
+                return {}
+        done: dict[State, int] = {}
+        with self._ledger.writing() as connection:
+            for state, chosen in ((State.UNKNOWN, lost), (State.EXPIRED, late)):
+                values = {"state": str(state), "due_at": None, "settled_at": moment}
+                many = connection.execute(update(answers).where(chosen).values(values)).rowcount
+                if many:
+                    done[state] = many
+            if done:
+                detail = {str(state): many for state, many in done.items()}
+                audit.append(connection, "answer.give-up", None, detail, moment)
+        self._ledger.note_entry()
+        return done
+
+    def of(self, address: str, *, limit: int = 1000) -> list[Answer]:
+        """Return the answers to a person, under all forms of their number, oldest first: the newest ``limit``."""
+        query = select(answers).where(_c.address.in_(forms_of(address)))
+        return self._read(query.order_by(_c.number.desc()).limit(limit))[::-1]
+
+    def by_key(self, key: str) -> Answer | None:
+        """Return the answer with this key."""
+        return next(iter(self._read(select(answers).where(_c.key == key))), None)
+
+    def count_since(self, address: str, since: int, kinds: Collection[str] | None = None) -> int:
+        """Return how many answers (of these kinds) were made for a person since a time (UTC ms); those that were
+        skipped or have expired do not count."""
+        chosen = and_(
+            _c.address.in_(forms_of(address)),
+            _c.created_at >= since,
+            _c.state.not_in([str(State.SKIPPED), str(State.EXPIRED)]),
+        )
+        if kinds is not None:
+            chosen = and_(chosen, _c.kind.in_(kinds))
+        with self._ledger.reading() as connection:
+            return int(connection.execute(select(func.count()).where(chosen)).scalar_one())
+
+    def _read(self, query: Select[Any]) -> list[Answer]:
+        with self._ledger.reading() as connection:
+            return [_answer(row) for row in connection.execute(query).mappings()]
+
+    def _note(self, connection: Connection, answer: Answer, state: State, now: int) -> None:
+        detail = {"kind": answer.kind, "gateway": answer.gateway, "state": str(state)}
+        audit.record(connection, "answer.send", None, detail, [answer.address], now)
+
+
+def is_out(connection: Connection, answer: Answer, now: int) -> bool:
+    """Return whether the suppression list keeps this answer from the person."""
+    forms = forms_of(answer.address)
+    if erased.erased_of(connection, [answer.address]):
+        return True
+    sender = sender_key(sender_scope(answer.sender, answer.gateway))
+    for entry in of_addresses(connection, forms, now):
+        if entry.scope == SENDER:
+            if sender_key(entry.scope_value) == sender:
+                return True
+        elif (entry.scope, entry.scope_value) in (
+            (EVERYTHING, ""), (PROGRAMME, answer.programme), (CHANNEL, answer.channel)
+        ):  # fmt: skip
+            return True
+    return False

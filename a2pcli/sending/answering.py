@@ -1,0 +1,264 @@
+"""Sends single messages outside of campaign runs: the answers that the ledger has (``ledger.answers``).
+
+``AnswerSender`` belongs to one event loop. It opens each gateway when its first answer is due and keeps it open. One
+person's answers leave one after the other; different people's side by side. Whatever a gateway does, an answer is
+claimed once, handed over once, and tried again only if it certainly did not leave.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import TypeVar
+
+from a2pcli.addresses.any_address import any_address
+from a2pcli.channels import channel_of
+from a2pcli.content.encoding import InvalidText, measure
+from a2pcli.errors import A2PError, LedgerError
+from a2pcli.gateways.base import Gateway, HearsBack
+from a2pcli.ledger.answers import Answer, NewAnswer
+from a2pcli.ledger.quota_values import SharedQuota
+from a2pcli.ledger.records import now_ms
+from a2pcli.ledger.store import Ledger
+from a2pcli.messages import Cause, Message, Outcome, State, Verdict
+from a2pcli.sending.answers import failed, no_answer, one_each
+from a2pcli.sending.hearing import KeepNow, let_keep_here
+from a2pcli.sending.retry import RetryPolicy, decide
+
+log = logging.getLogger(__name__)
+
+DEADLINE = 60.0
+"""Seconds that a gateway may take for one answer; after that it is unknown."""
+
+AT_ONCE = 32
+"""People who are answered side by side."""
+
+OFTEN = 2.0
+"""Seconds after which the ledger is asked again, as another process may have stored an answer."""
+
+STORES = 5
+"""How often an outcome is stored, if the ledger does not take it."""
+
+POLICY = RetryPolicy(base=2.0, longest=60.0)
+
+T = TypeVar("T")
+
+
+async def submit_one(gateway: Gateway, message: Message, deadline: float = DEADLINE) -> Outcome:
+    """Hand one message to an open gateway and return its outcome. Never raises because of the gateway."""
+    try:
+        async with asyncio.timeout(deadline):
+            return one_each(1, await gateway.submit([message]))[0]
+    except TimeoutError:
+        return no_answer(1)[0]
+    except Exception as error:
+        return failed(1, error)[0]
+
+
+class AnswerSender:
+    """Sends the answers of an open ledger.
+
+    ``make`` returns a configured gateway by name and raises ``A2PError``; ``quotas`` returns the quotas that a message
+    through a gateway counts in. ``keeps_texts``: whether a text stays in the ledger once it is settled. ``keep`` stores
+    what gateways hear on their connection meanwhile. ``tell`` gets sentences for the log, without addresses.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        make: Callable[[str], Gateway],
+        quotas: Callable[[str, Message], Sequence[SharedQuota]],
+        *,
+        keeps_texts: bool = True,
+        keep: KeepNow | None = None,
+        tell: Callable[[str], None] = log.warning,
+    ) -> None:
+        self._ledger, self._make, self._quotas = ledger, make, quotas
+        self._keeps_texts, self._keep, self._tell = keeps_texts, keep, tell
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="answers")
+        self._gateways: dict[str, Gateway] = {}
+        self._opening: dict[str, asyncio.Lock] = {}
+        self._busy: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._mine: set[int] = set()
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look for answers now. To be called on the event loop."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Send what is due, until cancelled. A ledger that fails is asked again."""
+        while True:
+            self._wake.clear()
+            try:
+                await self.look()
+            except LedgerError as error:
+                self._tell(f"answers wait: {error.problems[0].message}")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(OFTEN):
+                    await self._wake.wait()
+
+    async def look(self) -> None:
+        """Begin to send what is due. Raises ``LedgerError``."""
+        await self._with_ledger(self._ledger.answers.give_up)
+        due = await self._with_ledger(lambda: self._ledger.answers.due(without=list(self._mine)))
+        for answer in due:
+            whose = (answer.gateway, answer.address)
+            if whose not in self._busy and len(self._busy) < AT_ONCE:
+                self._mine.add(answer.number)
+                self._busy[whose] = asyncio.create_task(self._one(answer, whose))
+
+    async def drain(self, seconds: float) -> None:
+        """Send everything that is due now, for at most ``seconds``; the rest stays planned."""
+        with suppress(TimeoutError, LedgerError):
+            async with asyncio.timeout(seconds):
+                while True:
+                    await self.look()
+                    if not self._busy:
+                        return
+                    await asyncio.wait(self._busy.values())
+
+    async def close(self) -> None:
+        """Wait for what is with gateways, for as long as they may take, then close them."""
+        if self._busy:
+            await asyncio.wait(list(self._busy.values()), timeout=DEADLINE)
+        for gateway in self._gateways.values():
+            with suppress(Exception):
+                await gateway.close()
+        self._gateways.clear()
+        self._thread.shutdown()
+
+    async def send(self, new: NewAnswer) -> tuple[Answer | None, Outcome | None]:
+        """Store an answer and send it at once; return it as stored, and the gateway's outcome.
+
+        The answer is None if there was one with its key before. The outcome is None if it was not sent: the person
+        opted out, or ``until_at`` has passed. What certainly did not leave stays ``planned`` if its text is stored;
+        otherwise it is ``rejected``. Raises ``LedgerError`` if it cannot be stored; then nothing was sent.
+        """
+        store = self._ledger.answers
+        claimed = await self._with_ledger(lambda: store.begin(new))
+        if claimed is None:
+            return None, None
+        if claimed.state is not State.SUBMITTING:
+            return claimed, None
+        outcome = await self._hand_over(claimed, new)
+        return await self._with_ledger(lambda: store.by_key(new.key)), outcome
+
+    async def _one(self, answer: Answer, whose: tuple[str, str]) -> None:
+        try:
+            claimed = await self._with_ledger(lambda: self._ledger.answers.claim(answer.number))
+            if claimed is not None:
+                await self._hand_over(claimed)
+        except LedgerError as error:
+            self._tell(f"answers wait: {error.problems[0].message}")
+        finally:
+            self._busy.pop(whose, None)
+            self._mine.discard(answer.number)
+            self._wake.set()
+
+    async def _hand_over(self, answer: Answer, new: NewAnswer | None = None) -> Outcome:
+        """Submit a claimed answer and store its outcome. ``new`` has the text if the ledger has not."""
+        body = answer.body if new is None else new.body
+        content = answer.content if new is None else new.content
+        message = None
+        if body is None:
+            outcome = Outcome(
+                Verdict.REJECTED, cause=Cause.CONTENT, code="no-text", detail="its text is gone"
+            )
+        else:
+            try:
+                gateway = await self._gateway(answer.gateway)
+            except A2PError as error:
+                self._tell(f"gateway {answer.gateway} cannot send answers: {error.problems[0].message}")
+                outcome = Outcome(
+                    Verdict.NOT_SENT, cause=Cause.UNREACHABLE, code="gateway", detail="the gateway cannot be used"
+                )  # fmt: skip
+            else:
+                message = _message(answer, body, content, gateway)
+                outcome = await self._submit(gateway, message)
+        await self._settle(answer, message, outcome)
+        return outcome
+
+    async def _submit(self, gateway: Gateway, message: Message) -> Outcome:
+        if message.channel not in gateway.capabilities.channels:
+            detail = f"the gateway does not send {message.channel}"
+            return Outcome(Verdict.REJECTED, cause=Cause.CONTENT, code="channel", detail=detail)
+        return await submit_one(gateway, message)
+
+    async def _settle(self, answer: Answer, message: Message | None, outcome: Outcome) -> None:
+        decision = decide(outcome, answer.tries, POLICY, random.random)
+        state, due_at = decision.state, None
+        if state is State.PLANNED:
+            wait = decision.due_in or POLICY.backoff(answer.tries, random.random())
+            due_at = now_ms() + int(wait * 1000)
+            if answer.body is None:  # its text was never stored, so nobody can send it later
+                state, due_at = State.REJECTED, None
+            elif due_at >= answer.until_at:
+                state, due_at = State.EXPIRED, None
+        shared = [] if message is None else self._quotas(answer.gateway, message)
+
+        def store() -> None:
+            with self._ledger.transaction():
+                if shared and message is not None and outcome.verdict is not Verdict.NOT_SENT:
+                    self._ledger.quotas.count_test(shared, message.parts, now_ms())
+                self._ledger.answers.settle(
+                    answer, state, outcome, due_at=due_at, keeps_text=self._keeps_texts
+                )
+
+        for attempt in range(STORES):
+            try:
+                await self._with_ledger(store)
+                return
+            except LedgerError:
+                if attempt + 1 == STORES:
+                    raise
+                await asyncio.sleep(0.2 * 2**attempt)
+
+    async def _gateway(self, name: str) -> Gateway:
+        """Return the open gateway. Raises ``A2PError``."""
+        async with self._opening.setdefault(name, asyncio.Lock()):
+            if name not in self._gateways:
+                gateway = self._make(name)
+                if isinstance(gateway, HearsBack) and self._keep is not None:
+                    let_keep_here([gateway], self._keep)
+                try:
+                    await gateway.open()
+                except BaseException:
+                    with suppress(Exception):
+                        await gateway.close()
+                    raise
+                self._gateways[name] = gateway
+            return self._gateways[name]
+
+    def _with_ledger(self, do: Callable[[], T]) -> Awaitable[T]:
+        """Call a function on the thread that uses the ledger."""
+        return asyncio.get_running_loop().run_in_executor(self._thread, do)
+
+
+def _message(answer: Answer, body: str, content: object, gateway: Gateway) -> Message:
+    can = gateway.capabilities
+    validity = None
+    if can.expires:
+        left = max(1, (answer.until_at - now_ms()) // 1000)
+        validity = min(left, can.longest_validity or left)
+    parts = 1
+    if channel_of(answer.channel).parts:
+        with suppress(InvalidText):
+            parts = measure(body).parts
+    return Message(
+        id=answer.number,
+        reference=answer.reference,
+        to=answer.spelling or answer.address,
+        body=body,
+        channel=answer.channel,
+        sender=answer.sender,
+        country=any_address(answer.address, None).country,
+        parts=parts,
+        content=content if isinstance(content, dict) else None,
+        validity=validity,
+        purpose=answer.purpose,
+    )
