@@ -203,8 +203,8 @@ DAMAGE = {
     "DELETE FROM occasions": "run",
     f"DELETE FROM runs WHERE number = {FIRST}": "left-over",
     # Lists.
-    "INSERT INTO answers (reference, key, kind, address, channel, gateway, purpose, anyway, state, created_at, until_at,"
-    " settled_at, source) VALUES ('a', 'b', 'stop', '+44', 'sms', 'g', 'otp', 1, 'odd', 1, 2, 3, 'x')": "answer",
+    "INSERT INTO answers (reference, key, kind, address, channel, gateway, purpose, anyway, state, created_at,"
+    " until_at, settled_at, source) VALUES ('a', 'b', 's', '+44', 'sms', 'g', 'otp', 1, 'odd', 1, 2, 3, '')": "answer",
     "UPDATE suppressions SET scope = 'nothing'": "opt-out",
     "UPDATE suppressions SET scope_value = 'x' WHERE scope = 'everything'": "opt-out",
     "UPDATE suppressions SET lifted_by = 'me' WHERE lifted_at IS NULL": "opt-out",

@@ -152,9 +152,7 @@ def test_it_does_not_go_to_people_who_opted_out_unless_it_must(ledger: Ledger) -
         ledger.answers.add(answer(f"m{place}", address=address, anyway=True))
         ledger.answers.add(answer(f"o{place}", address=address, purpose="otp"))
     sent_keys(ledger, gateway)
-    states = {
-        one.key: one.state for place in range(4) for one in ledger.answers.of(f"+4479111234{place:02}")
-    }
+    states = {one.key: one.state for place in range(4) for one in ledger.answers.of(f"+4479111234{place:02}")}
     assert {key for key, state in states.items() if state is State.SKIPPED} == {"k0", "k1", "k2", "k3"}
     assert len(gateway.got) == 8
 
@@ -174,7 +172,9 @@ def test_a_text_that_must_not_be_stored_is_nowhere_and_leaves_at_once(ledger: Le
     async def work() -> tuple[Answer | None, Outcome | None]:
         one = sender(ledger, lambda name: gateway)
         try:
-            return await one.send(answer("otp:1", body="Your code is 042042", keeps_text=False, purpose="otp"))
+            return await one.send(
+                answer("otp:1", body="Your code is 042042", keeps_text=False, purpose="otp")
+            )
         finally:
             await one.close()
 
