@@ -23,7 +23,7 @@ COMMANDS: tuple[tuple[tuple[str, ...], float], ...] = (
     (("audit", "list"), 30),
     (("optout", "list"), 30),
     (("optout", "add", "+447911123456"), 30),
-    (("plan", "campaigns/welcome.yaml"), 65),
+    (("plan", "campaigns/welcome.yaml"), 75),
 )
 
 
