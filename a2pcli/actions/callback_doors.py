@@ -72,10 +72,8 @@ class CallbackDoor:
         unsigned: bool,
         channels: Collection[str] = (),
     ) -> None:
-        known = [one for one in CHANNELS.values() if one.name in channels]
-        by_number = [one for one in known if one.kind is Kind.PHONE]
-        self.channel = next((one.name for one in (*by_number, *known)), DEFAULT)
-        """The channel by which its replies are read: that of phone numbers, if it has several."""
+        self.channel = channel_by_number(channels)
+        """The channel by which its replies are read."""
         self.name, self.url = name, f"{base}{PATH}{name}"
         self._base, self._reader, self._secret = base, reader, secret
         # The signature of SNS needs a certificate from the network, so its callbacks are known by a secret.
@@ -126,7 +124,7 @@ class CallbackDoor:
         return Heard(
             self.name,
             found.receipts,
-            tuple(_readable(one) for one in found.replies),
+            tuple(readable(one) for one in found.replies),
             self._reader.callback_answer,
         )
 
@@ -150,6 +148,13 @@ class CallbackDoor:
         from a2pcli.gateways.callbacks import CallbackRequest
 
         return CallbackRequest(method, f"{self.url}{rest}{'?' + query if query else ''}", headers, body)
+
+
+def channel_by_number(channels: Collection[str]) -> str:
+    """Return the channel by which a gateway's replies are read: that of phone numbers, if it has several."""
+    known = [one for one in CHANNELS.values() if one.name in channels]
+    by_number = [one for one in known if one.kind is Kind.PHONE]
+    return next((one.name for one in (*by_number, *known)), DEFAULT)
 
 
 def _proof(key: str | None, secret: str | None, unsigned: bool) -> Proof:
@@ -291,7 +296,8 @@ LONGEST_TEXT = 10_000
 """Characters of a reply that are looked at and kept; no message of any channel that is read has more."""
 
 
-def _readable(one: Reply) -> Reply:
+def readable(one: Reply) -> Reply:
+    """Return the reply without what no database stores, and cut off where it is longer than any message."""
     return replace(
         one,
         sender=(_plain(one.sender) or "")[:200],

@@ -62,8 +62,10 @@ class HeardCounts:
 class HeardStore:
     """The ledger as the listener uses it: ``keep`` on one thread, ``settle`` on another."""
 
-    def __init__(self, ledger: Ledger, settings: LoadedSettings, channels: Mapping[str, str]) -> None:
-        self._ledger = ledger
+    def __init__(
+        self, ledger: Ledger, settings: LoadedSettings, channels: Mapping[str, str], *, came: str = "callback"
+    ) -> None:
+        self._ledger, self._came = ledger, came
         self._desk = ReplyDesk(ledger, settings)
         self._tells = tells_optout(settings)
         self._inbox, self._matching = Inbox(ledger), Inbox(ledger)
@@ -111,7 +113,9 @@ class HeardStore:
             receipts[one.gateway] += one.receipts
         with self._ledger.transaction():
             for gateway, theirs in receipts.items():
-                pieces = self._inbox.pieces(theirs, gateway, _source(gateway), tells=self._tells, by_id=False)
+                pieces = self._inbox.pieces(
+                    theirs, gateway, self._source(gateway), tells=self._tells, by_id=False
+                )
                 for taken in pieces:
                     done.receipts += taken.new
                     done.duplicates += taken.duplicates
@@ -130,11 +134,14 @@ class HeardStore:
                 HeardReply(one.sender, one.to or None, one.body, one.at, _id_of(one), one.is_opt_out),
                 channel=self._channels.get(heard.gateway, DEFAULT),
                 gateway=heard.gateway,
-                source=_source(heard.gateway),
+                source=self._source(heard.gateway),
             )
             done.duplicates += taken.is_duplicate
             done.replies += taken.is_unreadable or taken.handled is not None
             done.opted_out += is_stop(taken)
+
+    def _source(self, gateway: str) -> str:
+        return f"gateway {gateway} ({self._came})"
 
     def settle(self) -> None:
         """Find the messages of receipts that have none yet, and apply receipts to messages whose answer came after
@@ -190,7 +197,3 @@ def _id_of(one: Reply) -> str | None:
     if one.gateway_id is None or one.part is None:
         return one.gateway_id
     return f"{one.gateway_id}/{one.part[1]}"
-
-
-def _source(gateway: str) -> str:
-    return f"gateway {gateway} (callback)"

@@ -78,6 +78,30 @@ def until_of(text: str | None) -> int | None:
     return at
 
 
+def since_of(text: str | None) -> int | None:
+    """``--since``: a day or a moment on this machine's clock, or how long ago (``3 days``). UTC milliseconds, in the
+    past."""
+    from a2pcli.config.retention import parse_age
+
+    if text is None:
+        return None
+    typed = text.strip()
+    try:
+        ago = parse_age(typed)
+    except ValueError:
+        ago = None
+    if ago is not None:
+        return now_ms() - ago
+    if re.fullmatch(r"\d{4}-\d\d-\d\d", typed):
+        moment = datetime.combine(_day("--since", typed), time())
+    else:
+        moment = _moment("--since", typed)
+    at = int(moment.timestamp() * 1000)
+    if at > now_ms():
+        raise UsageError(f"--since {text}: that is in the future")
+    return at
+
+
 def day_of(option: str, text: str | None) -> int | None:
     """A day, as UTC milliseconds of its beginning in UTC; or a moment with its time, read on this machine's clock."""
     if text is None:

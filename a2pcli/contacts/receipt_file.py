@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from email.utils import parsedate_to_datetime
 from functools import cache
 from pathlib import Path
@@ -32,6 +33,9 @@ NO_ERROR = "NO_ERROR"
 SHOWN = 60
 """Characters of a status that nobody knows."""
 _DIGITS = re.compile(r"\d{5,}")
+_CURRENCY = re.compile(r"[A-Z]{3}")
+_MOST_BILLED = 1_000_000
+"""No message costs more."""
 _EARLIEST, _LATEST = 946_684_800_000, 4_102_444_800_000
 """Receipts are of this century, in UTC milliseconds."""
 _DEEPEST = 8
@@ -53,6 +57,9 @@ class Receipt:
     code: str | None
     at: int | None
     bad_moment: bool = False
+    price: int | None = None
+    """What the provider bills, in 1e-9 units of ``currency``; None if the receipt does not say."""
+    currency: str | None = None
 
 
 def part_receipt(gateway_id: str, reference: str, total: int) -> Receipt:
@@ -103,9 +110,10 @@ def moment_column(table: Table) -> str | None:
 
 def receipt_of(
     line: int, id: str | None, reference: str | None, word: str | None, group: str | None = None,
-    code: str | None = None, moment: str | None = None,
+    code: str | None = None, moment: str | None = None, price: str | None = None, currency: str | None = None,
 ) -> Receipt:  # fmt: skip
     """A receipt from a provider's own words, as a file or a callback has them. ``line`` is 0 for a callback."""
+    billed = price_of(price, currency) if price is not None else None
     at = None if moment is None else moment_of(moment)
     is_bad = moment is not None and at is None
     status = _shown(word or group or "")
@@ -118,7 +126,24 @@ def receipt_of(
         _code(code),
         at,
         is_bad,
+        *(billed or (None, None)),
     )
+
+
+def price_of(price: str, currency: str | None) -> tuple[int, str] | None:
+    """A price in 1e-9 units, and its currency; None for what is no price. Some providers write a debit: ``-0.0075``.
+
+    >>> price_of("-0.00750", "usd")
+    (7500000, 'USD')
+    """
+    code = (currency or "").strip().upper()
+    if not _CURRENCY.fullmatch(code):
+        return None
+    try:
+        amount = abs(Decimal(price.strip()))
+    except ArithmeticError:
+        return None
+    return (int(amount * 10**9), code) if amount.is_finite() and amount < _MOST_BILLED else None
 
 
 def read_receipts(table: Table) -> Iterator[list[Receipt | UnreadRow]]:
@@ -208,7 +233,8 @@ def _receipts(line: int, record: Mapping[str, Any], depth: int) -> Iterator[Rece
     id, reference = _identifier(_pick(flat, "id")), _identifier(_pick(flat, "reference"))
     word, group = _pick(flat, "status"), _pick(flat, "group")
     if (id or reference) and (word or group):
-        yield receipt_of(line, id, reference, word, group, _pick(flat, "code"), _pick(flat, "at"))
+        said = (_pick(flat, role) for role in ("code", "at", "price", "currency"))
+        yield receipt_of(line, id, reference, word, group, *said)
         return
     for value in record.values() if depth < _DEEPEST else ():
         for inner in value if isinstance(value, list) else [value]:

@@ -142,14 +142,26 @@ def with_reference(url: str, reference: str) -> str:
 
 def one_receipt(
     request: CallbackRequest, *, id: object, status: object, code: object = None, at: object = None,
-    reference: object = None, group: object = None,
+    reference: object = None, group: object = None, price: object = None, currency: object = None,
 ) -> tuple[Receipt, ...]:  # fmt: skip
     """Return the receipt of a request in the provider's own words; empty without a status or a message."""
-    ours = as_text(reference) or request.query.get(REFERENCE)
-    theirs, word, wider = as_text(id), as_text(status), as_text(group)
+    return told(
+        id=id, status=status, code=code, at=at, reference=as_text(reference) or request.query.get(REFERENCE),
+        group=group, price=price, currency=currency,
+    )  # fmt: skip
+
+
+def told(
+    *, id: object, status: object, code: object = None, at: object = None, reference: object = None,
+    group: object = None, price: object = None, currency: object = None,
+) -> tuple[Receipt, ...]:  # fmt: skip
+    """Return a receipt in the provider's own words; empty without a status or a message."""
+    theirs, ours, word, wider = as_text(id), as_text(reference), as_text(status), as_text(group)
     if not (theirs or ours) or not (word or wider):
         return ()
-    receipt = receipt_of(0, theirs, ours, word, wider, as_text(code), as_text(at))
+    receipt = receipt_of(
+        0, theirs, ours, word, wider, as_text(code), as_text(at), as_text(price), as_text(currency)
+    )
     return (receipt,) if receipt.gateway_id or receipt.reference else ()
 
 

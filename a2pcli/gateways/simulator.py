@@ -23,6 +23,7 @@ from typing import Any, BinaryIO, cast
 from a2pcli.channels import OFFERED
 from a2pcli.errors import GatewayUnusable
 from a2pcli.gateways.base import Capabilities, Health, Keep
+from a2pcli.gateways.lists import Listed, ListPage, Span
 from a2pcli.gateways.outbox import make_private, private_folder
 from a2pcli.gateways.outbox_lines import Findings, findings
 from a2pcli.gateways.settings import read_block
@@ -89,6 +90,9 @@ class SimulatorGateway:
             revokes=live and block.revocations is not None,
             expires=live and block.expires,
         )
+        self._replies = block.folder / block.replies if block.replies else None
+        files = {Listed.RECEIPTS: self.receipts, Listed.REPLIES: self._replies}
+        self.lists = frozenset(listed for listed, file in files.items() if file is not None)
         self.later = Later(self._write_receipt) if live else None
         self._ends = [(label, share) for label, share in block.mix.model_dump().items() if share]
         self._attempts: dict[str, int] = {}
@@ -133,6 +137,12 @@ class SimulatorGateway:
         if longest > 0:
             await asyncio.sleep(longest)
         return outcomes
+
+    async def listed(self, listed: Listed, span: Span, page: str | None) -> ListPage:
+        """Return a page of the receipts or replies file. Raises ``ValueError`` where it cannot be read."""
+        from a2pcli.gateways.simulator_list import listed_lines
+
+        return listed_lines(listed, self.receipts if listed is Listed.RECEIPTS else self._replies, span, page)
 
     async def reachable(self, numbers: Sequence[str]) -> Mapping[str, bool]:
         """Return whether the channel reaches each number, as the seed determines."""

@@ -100,6 +100,11 @@ class SimulatorBlock(GatewayBlock):
     down: bool = Field(False, description="Unreachable from the start")
     outages: list[Outage] = Field(default_factory=list, description="Times without an answer")
     receipts: Receipts | None = Field(None, description="Where and how receipts are written")
+    replies: Path | None = Field(
+        None,
+        description="File of replies for `a2pcli replies pull`, relative to the settings file's folder: JSON lines with"
+        " `from`, `to`, `text`, `at` and `id`",
+    )
     revocations: Revocations | None = Field(
         None, description="Messages can be taken back; needs `receipts` with `live`"
     )

@@ -20,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from a2pcli.channels import channel_of
 from a2pcli.dataclass import dataclass
 from a2pcli.delivery import ARRIVED, NEGATIVE, Delivery, Report, delivery_of, is_partly_known, parts_in
-from a2pcli.ledger import caps, counting, fallbacks, falling, outcomes, spending
+from a2pcli.ledger import billed, caps, counting, fallbacks, falling, outcomes, spending
 from a2pcli.ledger.counting import DeliveryKey
 from a2pcli.ledger.plans import changed, lock_run, run_from_row
 from a2pcli.ledger.records import Run
@@ -84,7 +84,7 @@ def apply(connection: Connection, ids: Sequence[int], now: int) -> Applied:
 
 
 def _of_run(connection: Connection, run: Run, ids: Sequence[int], now: int) -> Applied:
-    told = told_of(connection, ids)
+    told, bills = _told_and_billed(connection, ids)
     values: list[dict[str, Any]] = []
     moved: Counter[DeliveryKey] = Counter()
     taken: list[tuple[RowMapping, Report | None, list[Report]]] = []
@@ -118,6 +118,8 @@ def _of_run(connection: Connection, run: Run, ids: Sequence[int], now: int) -> A
         connection.execute(_deliver, values)
     counting.adjust(connection, run, moved)
     accepted = sum(_accept(connection, run, row, found, reports, now) for row, found, reports in taken)
+    if bills:
+        billed.apply(connection, run, bills)
     back = fallbacks.take_back(connection, run, followed, now) if followed else 0
     if accepted:
         changed(connection, run)
@@ -179,14 +181,28 @@ def _accept(
 
 def told_of(connection: Connection, ids: Sequence[int]) -> dict[int, list[Report]]:
     """Return the receipts of the attempts, except those with an unknown status."""
+    return _told_and_billed(connection, ids)[0]
+
+
+def _told_and_billed(
+    connection: Connection, ids: Sequence[int]
+) -> tuple[dict[int, list[Report]], billed.Bills]:
+    """Return the receipts of the attempts with a known status, and the prices of all that have one."""
     told: dict[int, list[Report]] = defaultdict(list)
+    bills: billed.Bills = {}
     for some in pieces(ids):
-        query = select(_r.attempt, _r.delivery, _r.at, _r.code, _r.gateway_id, _r.status)
-        chosen = query.where(_r.attempt.in_(some), _r.delivery.is_not(None))
-        for id, word, at, code, gateway_id, status in connection.execute(chosen):
-            total = parts_in(status) if word == Delivery.ACCEPTED else 0
-            told[id].append(Report(Delivery(word), at, code, gateway_id, total))
-    return told
+        query = select(
+            _r.attempt, _r.delivery, _r.at, _r.code, _r.gateway_id, _r.status, _r.price, _r.currency
+        ).where(_r.attempt.in_(some), _r.delivery.is_not(None) | _r.price.is_not(None))
+        for id, word, at, code, gateway_id, status, price, currency in connection.execute(
+            query.order_by(_r.number)
+        ):
+            if price is not None:
+                bills.setdefault(id, {})[gateway_id] = (price, currency)
+            if word is not None:
+                total = parts_in(status) if word == Delivery.ACCEPTED else 0
+                told[id].append(Report(Delivery(word), at, code, gateway_id, total))
+    return told, bills
 
 
 def _rows(connection: Connection, ids: Sequence[int]) -> Iterator[RowMapping]:

@@ -44,14 +44,14 @@ COLUMNS: Mapping[str, Mapping[str, Holds]] = {
         "detail": _H.SENTENCE,
         **dict.fromkeys(
             ("channel", "gateway", "sender", "country", "variant", "currency", "state", "reason", "rule", "code",
-             "planned_currency", "delivery", "delivery_code", "encoding"),
+             "planned_currency", "billed_currency", "delivery", "delivery_code", "encoding"),
             _H.NOBODY,
         ),
     },
     "receipts": {
         **dict.fromkeys(("event", "gateway_id", "reference"), _H.OWN),
         "source": _H.SENTENCE,
-        **dict.fromkeys(("gateway", "status", "delivery", "code"), _H.NOBODY),
+        **dict.fromkeys(("gateway", "status", "delivery", "code", "currency"), _H.NOBODY),
     },
     "replies": {
         "address": _H.ADDRESS,
@@ -67,6 +67,7 @@ COLUMNS: Mapping[str, Mapping[str, Holds]] = {
             ("kind", "channel", "gateway", "sender", "purpose", "programme", "state", "reason", "code"), _H.NOBODY
         ),
     },
+    "pulls": dict.fromkeys(("gateway", "list", "mark"), _H.NOBODY),
     "reachability": {"address": _H.ADDRESS, "gateway": _H.NOBODY},
     "events": {"detail": _H.SENTENCE, "gateway_id": _H.OWN, "kind": _H.NOBODY, "code": _H.NOBODY},
     "suppressions": {

@@ -28,7 +28,11 @@ def run_named_in(reference: str | None) -> str | None:
 def event_of(receipt: Receipt, gateway: str) -> str:
     """Return the key that identifies a receipt when it comes again: 128 bits of a hash of its content, in hex."""
     at = "" if receipt.at is None else str(receipt.at)
-    said = (gateway, receipt.gateway_id, receipt.reference, receipt.status, receipt.code, at)
+    said: tuple[str | None, ...] = (
+        gateway, receipt.gateway_id, receipt.reference, receipt.status, receipt.code, at,
+    )  # fmt: skip
+    if receipt.price is not None:
+        said += (f"{receipt.price} {receipt.currency}",)
     return sha256("\0".join(one or "" for one in said).encode(errors="replace")).hexdigest()[:32]
 
 
@@ -51,5 +55,7 @@ def insert_receipts(
         "received_at": now,
         "attempt": [at for _, at in there],
         "source": source,
+        "price": [one.price for one in found],
+        "currency": [one.currency for one in found],
     }
     return insert_columns(connection, receipts, columns, ignore_conflicts=True)

@@ -124,15 +124,18 @@ class Inbox(SubStore):
         tells: TellsOptOut = no_opt_out,
         now: int | None = None,
         by_id: bool = True,
+        matches: Sequence[Match] | None = None,
     ) -> Iterator[Taken]:
         """Like ``add``, in pieces of ``PIECE`` receipts, each in one transaction; yields the result of each once
         committed.
 
         ``record`` is called in the transaction if it changed anything. People whose receipt ``tells`` of an opt-out
         are suppressed. Without ``by_id`` only our reference is matched, which needs no pass over all attempts.
+        ``matches`` are their attempts where these are known.
         """
         moment = now_ms() if now is None else now
-        matches = self._matches(found, gateway, by_id)
+        if matches is None:
+            matches = self._matches(found, gateway, by_id)
         for start in range(0, len(found), PIECE):
             part = slice(start, start + PIECE)
             yield self._add_piece(found[part], matches[part], gateway, source, moment, record, tells)

@@ -1,4 +1,4 @@
-"""What the ledger's tables are collected in; the tables of receipts, replies, answers and senders; and indexes over
+"""What the ledger's tables are collected in; tables of receipts, replies, answers, senders, counts; and indexes over
 some of the rows on SQLite and PostgreSQL alike.
 """
 
@@ -49,6 +49,9 @@ receipts = Table(
     Column("attempt", BigInteger),
     # The file it came in.
     Column("source", Text, nullable=False),
+    # What the provider bills, in 1e-9 units of the currency; null if the receipt does not say.
+    Column("price", BigInteger),
+    Column("currency", Text),
 )
 Index("receipts_event", receipts.c.event, unique=True)
 partial_index("receipts_attempt", receipts.c.attempt, where=receipts.c.attempt.is_not(None))
@@ -145,6 +148,18 @@ reachability = Table(
 Index("reachability_address", reachability.c.address)
 
 
+# Up to where the lists that providers keep of receipts and replies were read; see ``pulls``. ``mark`` is the provider's
+# own position, if its list has one.
+pulls = Table(
+    "pulls",
+    metadata,
+    Column("gateway", Text, primary_key=True),
+    Column("list", Text, primary_key=True),
+    Column("until_at", BigInteger, nullable=False),
+    Column("mark", Text),
+)
+
+
 # Who sends or settles a run; see ``holds``. The primary key allows one exclusive holder (part 0). Several senders of
 # one run have a part each, from 1; they exclude an exclusive holder.
 senders = Table(
@@ -218,4 +233,21 @@ paces = Table(
     metadata,
     Column("key", Text, primary_key=True),
     Column("next_at", BigInteger, nullable=False),
+)
+
+# Number of attempts ever made of each piece of a run's plan: see ``attempt_counts``.
+attempt_counts = Table(
+    "attempt_counts",
+    metadata,
+    Column("run", Integer, primary_key=True, autoincrement=False),
+    Column("piece", Integer, primary_key=True, autoincrement=False),
+    Column("made", Integer, nullable=False),
+)
+
+# Facts about the ledger itself, such as the version of a2pcli that wrote its schema.
+about = Table(
+    "about",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
 )

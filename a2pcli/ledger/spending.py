@@ -11,9 +11,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import case, delete, func, insert, select, update
 from sqlalchemy.engine import Connection
+from sqlalchemy.sql.expression import ColumnElement
 
 from a2pcli.ledger.plans import of_run
 from a2pcli.ledger.records import Claimed, Run
@@ -24,6 +26,11 @@ _s, _a = spending.c, attempts.c
 
 SPENT = tuple(str(state) for state in (State.ACCEPTED, State.UNKNOWN, State.SUBMITTING))
 """States in which a message was paid for, or may have been."""
+
+
+def counted_cost() -> ColumnElement[Any]:
+    """Return what a budget counts for an attempt: its bill, if it is in the currency of the estimate, else that."""
+    return case((_a.billed_currency == _a.currency, _a.billed_cost), else_=_a.cost)
 
 
 def begin(connection: Connection, run: Run, budget: Mapping[str, int], *, alone: bool) -> None:
@@ -38,7 +45,9 @@ def begin(connection: Connection, run: Run, budget: Mapping[str, int], *, alone:
     if not budget:
         return
     chosen = (of_run(run), _a.state.in_(SPENT), _a.currency.is_not(None))
-    found = connection.execute(select(_a.currency, func.sum(_a.cost)).where(*chosen).group_by(_a.currency))
+    found = connection.execute(
+        select(_a.currency, func.sum(counted_cost())).where(*chosen).group_by(_a.currency)
+    )
     amounts = dict.fromkeys(budget, 0) | {currency: int(cost or 0) for currency, cost in found}
     for currency, amount in sorted(amounts.items()):
         connection.execute(insert(spending).values(run=run.number, currency=currency, amount=amount))
@@ -99,7 +108,9 @@ def cost_of(connection: Connection, ids: Sequence[int]) -> dict[str, int]:
     if not ids:
         return {}
     chosen = (_a.id.in_(ids), _a.state.in_(SPENT), _a.currency.is_not(None))
-    rows = connection.execute(select(_a.currency, func.sum(_a.cost)).where(*chosen).group_by(_a.currency))
+    rows = connection.execute(
+        select(_a.currency, func.sum(counted_cost())).where(*chosen).group_by(_a.currency)
+    )
     return {str(currency): int(cost or 0) for currency, cost in rows}
 
 

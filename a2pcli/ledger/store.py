@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from a2pcli.ledger.answers import Answers
     from a2pcli.ledger.attempts import Attempts
     from a2pcli.ledger.audit import AuditTrail
+    from a2pcli.ledger.billed import Bill
     from a2pcli.ledger.consents import Consents
     from a2pcli.ledger.history import Messages
     from a2pcli.ledger.known import KnownLedgers
     from a2pcli.ledger.optouts import OptOuts
     from a2pcli.ledger.people import People
     from a2pcli.ledger.plans import Plans
+    from a2pcli.ledger.pulls import Pulls
     from a2pcli.ledger.quotas import Quotas
     from a2pcli.ledger.reachability import Reachability
     from a2pcli.ledger.receipts import Inbox
@@ -76,6 +78,20 @@ class Ledger(LedgerCore):
         from a2pcli.ledger.receipts import Inbox
 
         return Inbox(self)
+
+    @cached_property
+    def bills(self) -> Bill:
+        """What providers billed."""
+        from a2pcli.ledger.billed import Bill
+
+        return Bill(self)
+
+    @cached_property
+    def pulls(self) -> Pulls:
+        """Up to where providers' lists were read."""
+        from a2pcli.ledger.pulls import Pulls
+
+        return Pulls(self)
 
     @cached_property
     def replies(self) -> Replies:

@@ -31,11 +31,14 @@ from sqlalchemy.sql.expression import ColumnElement
 
 from a2pcli.ledger.attempt_ids import MOST_ROWS as MOST_ROWS
 from a2pcli.ledger.attempt_ids import ROWS_PER_RUN as ROWS_PER_RUN
+from a2pcli.ledger.schema import about as about
+from a2pcli.ledger.schema import attempt_counts as attempt_counts
 from a2pcli.ledger.schema import for_server as for_server
 from a2pcli.ledger.schema import leases as leases
 from a2pcli.ledger.schema import metadata as metadata
 from a2pcli.ledger.schema import paces as paces
 from a2pcli.ledger.schema import partial_index
+from a2pcli.ledger.schema import pulls as pulls
 from a2pcli.ledger.schema import quota_usage as quota_usage
 from a2pcli.ledger.schema import receipts as receipts
 from a2pcli.ledger.schema import replies as replies
@@ -196,6 +199,9 @@ attempts = Table(
             name="attempts_followed_ended",
         ),
     ),
+    # What the provider bills according to receipts; see ``billed``. Null if none says.
+    Column("billed_cost", BigInteger),
+    Column("billed_currency", Text),
     CheckConstraint(
         f"CASE WHEN claimed_at IS NULL THEN {_one_of(_UNCLAIMED)} ELSE {_one_of(CLAIMED_STATES)} END",
         name="attempts_claimed",
@@ -381,20 +387,3 @@ for _dialect, _statements in APPEND_ONLY.items():
     for _statement in _statements:
         _made: Any = DDL(_statement)  # type: ignore[no-untyped-call]
         event.listen(audit, "after_create", _made.execute_if(dialect=_dialect))
-
-# Number of attempts ever made of each piece of a run's plan: see ``attempt_counts``.
-attempt_counts = Table(
-    "attempt_counts",
-    metadata,
-    Column("run", Integer, primary_key=True, autoincrement=False),
-    Column("piece", Integer, primary_key=True, autoincrement=False),
-    Column("made", Integer, nullable=False),
-)
-
-# Facts about the ledger itself, such as the version of a2pcli that wrote its schema.
-about = Table(
-    "about",
-    metadata,
-    Column("name", Text, primary_key=True),
-    Column("value", Text, nullable=False),
-)

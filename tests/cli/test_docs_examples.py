@@ -141,7 +141,7 @@ def test_the_completion_of_a_shell_can_be_had(project: Project, shell: str):
     ("line", "offered"),
     [
         ("a2pcli pl", {"plan"}),
-        ("a2pcli re", {"report", "receipts", "reconcile", "retry"}),
+        ("a2pcli re", {"report", "receipts", "replies", "reconcile", "retry"}),
         ("a2pcli ", set(COMMANDS)),
         ("a2pcli gateways t", {"test"}),
         ("a2pcli send --max", {"--max-cost"}),

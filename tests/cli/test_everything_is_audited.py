@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from clikit import Project
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 from test_docs_examples import ALL
-from test_json_documents import JSON_CALLS, environ_of, path_of
+from test_json_documents import CAME, JSON_CALLS, environ_of, path_of
 
 from a2pcli.errors import LedgerUnavailable
 from a2pcli.ledger import audit
@@ -27,6 +28,7 @@ gateways:
   doubt: {type: simulator, mix: {unknown: 100%}, latency: {}}
   refusing: {type: simulator, mix: {permanent: 100%}, latency: {}}
   left: {type: simulator, mix: {opted_out: 100%}, latency: {}}
+  lists: {type: simulator, receipts: {file: r.jsonl, delay: 0}, replies: came.jsonl}
 """
 
 CALLS = [
@@ -40,7 +42,7 @@ CALLS = [
 ]
 
 CHANGES = {
-    "plan", "send", "cancel", "retry", "reconcile", "receipts import", "optout add", "optout remove",
+    "plan", "send", "cancel", "retry", "reconcile", "receipts import", "receipts pull", "replies pull", "optout add", "optout remove",
     "optout import", "optout reply", "optout replies", "consent record", "consent import", "consent revoke",
     "people erase", "contacts reach",
 }  # fmt: skip
@@ -60,6 +62,7 @@ def used(project: Project) -> Project:
     project.write("card.yaml", text + "gateway: doubt\nchannel: rcs\n")
     project.write("replies.csv", "phone,text\n07911123493,stop\n07911123494,maybe stop?\n")
     project.write("receipts.csv", "id,status\nnobody,delivered\n")
+    project.write("came.jsonl", CAME % datetime.now(UTC).isoformat())
     project.write("signups.csv", "phone,consent_at\n07911123495,2026-01-02\n")
     project.run("ledger", "create")
     assert project.run("optout", "add", "07911123499").status == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ WHATSAPP = """\
   wa: {{type: whatsapp, phone_number_id: "106540352242922", waba_id: "102290129340398", access_token: t,
        base_url: "{url}"}}
 """
+LISTS = "  lists: {type: simulator, receipts: {file: r.jsonl, delay: 0}, replies: came.jsonl}\n"
+CAME = '{"from": "+447911123492", "to": "Shop", "text": "STOP", "at": "%s", "id": "c1"}\n'
 TEMPLATES = "fetched: 2026-01-02\ntemplates:\n- {name: a, language: en, category: utility, status: approved, body: H}\n"
 
 
@@ -32,8 +35,10 @@ def after_a_run(project: Project) -> Project:
     project.starter()
     project.write(
         "a2pcli.yaml",
-        "region: GB\nrates: rates.csv\ngateways:\n  doubt: {type: simulator, mix: {unknown: 100%}, latency: {}}\n",
+        "region: GB\nrates: rates.csv\ngateways:\n  doubt: {type: simulator, mix: {unknown: 100%}, latency: {}}\n"
+        + LISTS,
     )
+    project.write("came.jsonl", CAME % datetime.now(UTC).isoformat())
     project.write(
         "doubt.yaml", (project.folder / "sale.yaml").read_text().replace("spring-", "") + "gateway: doubt\n"
     )
@@ -69,6 +74,8 @@ JSON_CALLS = [
     ("contacts", "check", "people.csv"),
     ("contacts", "reach", "card.yaml"),
     ("receipts", "import", "receipts.csv"),
+    ("receipts", "pull"),
+    ("replies", "pull", "lists"),
     ("optout", "add", "07911123498"),
     ("optout", "remove", "07911123499"),
     ("optout", "list"),

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from a2pcli.cli.commands.pulls import pull_receipts
 from a2pcli.cli.options import Delimiter, Encoding, Json, Ledger, Sheet, TableToRead
 
 SHOWN = 20
@@ -17,13 +18,14 @@ def register(app: typer.Typer) -> None:
     commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     commands.callback()(receipts)
     commands.command("import")(import_file)
+    commands.command("pull")(pull_receipts)
     app.add_typer(commands, name="receipts")
 
 
 def receipts() -> None:
-    """Import delivery receipts: which messages were delivered, and which were not.
+    """Fetch or import delivery receipts: which messages were delivered, and which were not.
 
-    Example:  a2pcli receipts import receipts.csv --gateway twilio
+    Example:  a2pcli receipts pull twilio
     """
 
 

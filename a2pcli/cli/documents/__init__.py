@@ -25,6 +25,8 @@ def documents() -> Mapping[str, tuple[type, ...]]:
         "runs": (runs.Runs,),
         "report": (runs.Report, runs.NoRun),
         "receipts import": (others.ReceiptsImport,),
+        "receipts pull": (others.Pull,),
+        "replies pull": (others.Pull,),
         "cancel": (runs.Cancelled,),
         "explain": (explained.Explained,),
         "retry": (runs.Retried,),

@@ -392,3 +392,31 @@ class ReceiptsImport(TypedDict):
     refused: Annotated[int, says("rows without a message id or a status")]
     refused_rows: Annotated[list[RefusedReceipt], says("the first 1,000 of them")]
     notes: list[str]
+
+
+class PulledList(TypedDict):
+    """A gateway's list as it was read. ``new``, ``known``, ``others`` and ``forgotten`` add up to ``listed``."""
+
+    gateway: str
+    since: Annotated[str, says("from when it was read")]
+    until: str
+    pages: int
+    listed: Annotated[int, says("receipts or replies in the list")]
+    new: Annotated[int, says("stored now")]
+    known: Annotated[int, says("in the ledger before, also by a callback with other words")]
+    others: Annotated[int, says("receipts of messages that are not in this ledger; not stored")]
+    forgotten: Annotated[int, says("not stored: the person was erased, or retention removed their data")]
+    accepted: Annotated[int, says("messages that were unknown or considered not sent, and are accepted now")]
+    opted_out: Annotated[int, says("people newly suppressed")]
+    statuses: Annotated[Counts, says("receipts by what they say")]
+    unknown_statuses: Annotated[Counts, says("unknown statuses; not counted")]
+    problem: Annotated[
+        str | None, says("why the list was not read to its end; what was read until then is stored")
+    ]
+
+
+class Pull(TypedDict):
+    """``a2pcli receipts pull`` and ``a2pcli replies pull``."""
+
+    list: Annotated[str, says("`receipts` or `replies`")]
+    gateways: list[PulledList]

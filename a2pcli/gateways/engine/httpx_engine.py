@@ -52,7 +52,10 @@ NEVER_A_REQUEST: tuple[type[Exception], ...] = (httpx.InvalidURL, httpx.Unsuppor
 class HttpxEngine:
     """Sends with ``httpx.AsyncClient``."""
 
-    def __init__(self, limit: int, *, transport: httpx.AsyncBaseTransport | None = None) -> None:
+    def __init__(
+        self, limit: int, *, transport: httpx.AsyncBaseTransport | None = None, largest: int = MAX_BODY
+    ) -> None:
+        self._largest = largest
         self._tells = False
         """Whether httpx was seen to report when a request is sent. Before that, and with a transport that does not,
         every request counts as sent before a connection is made for it."""
@@ -98,7 +101,9 @@ class HttpxEngine:
             async with asyncio.timeout(CONNECT_TIMEOUT + request.timeout):
                 response = await self._client.send(outgoing, stream=True)
                 try:
-                    return HttpResponse(response.status_code, _headers(response), await _body(response))
+                    return HttpResponse(
+                        response.status_code, _headers(response), await _body(response, self._largest)
+                    )
                 finally:
                     await response.aclose()
         except NEVER_A_REQUEST as error:
@@ -127,13 +132,13 @@ def _headers(response: httpx.Response) -> dict[str, str]:
     return {name.lower(): value for name, value in response.headers.items()}
 
 
-async def _body(response: httpx.Response) -> bytes:
-    """Return the body, at most ``MAX_BODY`` bytes."""
+async def _body(response: httpx.Response, largest: int) -> bytes:
+    """Return the body, at most ``largest`` bytes."""
     chunks: list[bytes] = []
     size = 0
     async for chunk in response.aiter_bytes():
-        chunks.append(chunk[: MAX_BODY - size])
+        chunks.append(chunk[: largest - size])
         size += len(chunk)
-        if size >= MAX_BODY:
+        if size >= largest:
             break
     return b"".join(chunks)

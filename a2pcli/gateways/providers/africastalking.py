@@ -10,15 +10,16 @@ Codes: ``codes/africastalking.csv``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import Field, SecretStr
 
 from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse
-from a2pcli.gateways.callbacks import Callback, CallbackRequest, inside, one_receipt, one_reply
+from a2pcli.gateways.callbacks import Callback, CallbackRequest, Reply, inside, one_receipt, one_reply
 from a2pcli.gateways.codes import safe_code, safe_id
 from a2pcli.gateways.engine.statuses import unreadable
+from a2pcli.gateways.lists import Listed, ListPage, Span, items, joined
 from a2pcli.gateways.providers.common import (
     Provider,
     ProviderBlock,
@@ -50,6 +51,7 @@ class AfricasTalkingProvider(Provider):
 
     title = "Africa's Talking"
     table = "africastalking"
+    lists = frozenset({Listed.REPLIES})
 
     def __init__(self, name: str, block: AfricasTalkingBlock) -> None:
         super().__init__(
@@ -116,6 +118,20 @@ class AfricasTalkingProvider(Provider):
             )
         )  # fmt: skip
 
+    def list_request(self, listed: Listed, span: Span, page: str | None) -> HttpRequest:
+        """Build the request for the incoming messages after the newest that was read."""
+        newest = page or span.mark or "0"
+        return self.get(
+            f"{self._base}/messaging", {"username": self._block.username, "lastReceivedId": newest}
+        )
+
+    def read_list(self, listed: Listed, span: Span, page: str | None, response: HttpResponse) -> ListPage:
+        """Return the page, oldest message first; the one after the last is empty."""
+        found = items(json_object(response).get("SMSMessageData"), "Messages")
+        ids = [int(str(one.get("id"))) for one in found if str(one.get("id", "")).isdecimal()]
+        newest = str(max(ids)) if ids else None
+        return ListPage(replies=joined(map(_listed_reply, found)), next=newest, mark=newest)
+
     def _of_person(self, message: Message, person: Any, response: HttpResponse) -> Outcome:
         code = safe_code(inside(person, "statusCode"))
         if response.status < 500 and code not in _TAKEN:
@@ -127,6 +143,12 @@ class AfricasTalkingProvider(Provider):
             return unreadable(response)
         identifier = safe_id(inside(person, "messageId"))
         return accepted(response, None if identifier == "None" else identifier)
+
+
+def _listed_reply(one: Mapping[str, Any]) -> tuple[Reply, ...]:
+    return one_reply(
+        sender=one.get("from"), to=one.get("to"), body=one.get("text"), id=one.get("id"), at=one.get("date")
+    )
 
 
 class AfricasTalkingGateway(ProviderGateway):

@@ -9,16 +9,17 @@ Refusals have a type: ``codes/bandwidth.csv``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import Field, SecretStr
 
 from a2pcli.contacts.receipt_file import Receipt
 from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse
-from a2pcli.gateways.callbacks import Callback, CallbackRequest, Reply, inside, one_receipt, one_reply
+from a2pcli.gateways.callbacks import Callback, CallbackRequest, Reply, inside, one_receipt, one_reply, told
 from a2pcli.gateways.codes import safe_id
 from a2pcli.gateways.engine.statuses import unreadable
+from a2pcli.gateways.lists import Listed, ListPage, Span, items, joined, next_url, utc
 from a2pcli.gateways.providers.common import (
     Provider,
     ProviderBlock,
@@ -32,6 +33,7 @@ from a2pcli.gateways.providers.common import (
 from a2pcli.messages import Message, Outcome
 
 _MOST_EVENTS = 1000
+_MOMENT = "%Y-%m-%dT%H:%M:%S.000Z"
 
 
 class BandwidthBlock(ProviderBlock):
@@ -51,6 +53,7 @@ class BandwidthProvider(Provider):
 
     title = "Bandwidth"
     table = "bandwidth"
+    lists = frozenset({Listed.RECEIPTS})
 
     def __init__(self, name: str, block: BandwidthBlock) -> None:
         channels = frozenset({"sms", "mms"})
@@ -96,6 +99,22 @@ class BandwidthProvider(Provider):
         """Whether the data is a list."""
         return isinstance(data, list)
 
+    def list_request(self, listed: Listed, span: Span, page: str | None) -> HttpRequest:
+        """Build the request for a page of the messages since a time; Bandwidth keeps no texts."""
+        if page is not None:
+            return self.get(page)
+        fields = {
+            "messageDirection": "OUTBOUND", "fromDateTime": utc(span.since, _MOMENT),
+            "toDateTime": utc(span.until + 999, _MOMENT), "limit": "1000",
+        }  # fmt: skip
+        return self.get(f"{self._base}/messages", fields)
+
+    def read_list(self, listed: Listed, span: Span, page: str | None, response: HttpResponse) -> ListPage:
+        """Return the page."""
+        data = json_object(response)
+        following = next_url(self._block.base_url.rstrip("/"), inside(data, "pageInfo", "nextPage"))
+        return ListPage(joined(map(_listed_receipt, items(data, "messages"))), next=following)
+
     def read_callback(self, request: CallbackRequest) -> Callback:
         """Read a list of events: receipts, by their type, and incoming messages."""
         events = request.json
@@ -116,6 +135,11 @@ class BandwidthProvider(Provider):
                     at=inside(event, "time"), reference=inside(message, "tag"),
                 )  # fmt: skip
         return Callback(tuple(receipts), tuple(replies))
+
+
+def _listed_receipt(one: Mapping[str, Any]) -> tuple[Receipt, ...]:
+    # # ``receiveTime`` is when Bandwidth took the message, not when it arrived.
+    return told(id=one.get("messageId"), status=one.get("messageStatus"), code=one.get("errorCode"))
 
 
 class BandwidthGateway(ProviderGateway):

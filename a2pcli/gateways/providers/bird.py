@@ -9,11 +9,12 @@ Codes: ``codes/bird.csv``.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import Field, SecretStr
 
+from a2pcli.contacts.receipt_file import Receipt
 from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse
 from a2pcli.gateways.callbacks import (
     Callback,
@@ -23,9 +24,11 @@ from a2pcli.gateways.callbacks import (
     is_hash_of,
     jwt_claims,
     one_receipt,
+    told,
 )
 from a2pcli.gateways.codes import outcome_of, safe_code, safe_id
 from a2pcli.gateways.engine.statuses import unreadable
+from a2pcli.gateways.lists import Listed, ListPage, Span, items, joined, next_url, utc
 from a2pcli.gateways.providers.common import (
     CallbackBlock,
     Provider,
@@ -59,6 +62,7 @@ class BirdProvider(Provider):
     title = "Bird"
     table = "bird"
     signs = True
+    lists = frozenset({Listed.RECEIPTS})
 
     def __init__(self, name: str, block: BirdBlock) -> None:
         channels = frozenset({"sms", "mms"})
@@ -134,6 +138,20 @@ class BirdProvider(Provider):
             )
         )  # fmt: skip
 
+    def list_request(self, listed: Listed, span: Span, page: str | None) -> HttpRequest:
+        """Build the request for a page of the messages since a time."""
+        if page is not None:
+            return self.get(page)
+        fields = {"from": utc(span.since), "until": utc(span.until + 999), "limit": "100", "offset": "0"}
+        return self.get(f"{self._base}/messages", fields)
+
+    def read_list(self, listed: Listed, span: Span, page: str | None, response: HttpResponse) -> ListPage:
+        """Return the page."""
+        data = json_object(response)
+        found = [one for one in items(data, "items") if one.get("direction") != "mo"]
+        following = next_url(self._base, inside(data, "links", "next"))
+        return ListPage(joined(map(_listed_receipt, found)), next=following)
+
     def is_genuine(self, request: CallbackRequest, secret: str, now: float | None = None) -> bool:
         """Check the token in ``MessageBird-Signature-JWT``, which holds hashes of the URL and the body."""
         claims = jwt_claims(request.headers.get("messagebird-signature-jwt", ""), secret, now)
@@ -149,6 +167,15 @@ class BirdProvider(Provider):
         if response.status < 500 and code in _PARAMETER_CODES and inside(error, "parameter") == "originator":
             return outcome_of("sender", code=code, detail="Bird refused the sender")
         return self.refused(response, code)
+
+
+def _listed_receipt(one: Mapping[str, Any]) -> tuple[Receipt, ...]:
+    person = inside(one, "recipients", "items", 0)
+    return told(
+        id=one.get("id"), reference=one.get("reference"), status=inside(person, "status"),
+        at=inside(person, "statusDatetime"), price=inside(person, "price", "amount"),
+        currency=inside(person, "price", "currency"),
+    )  # fmt: skip
 
 
 class BirdGateway(ProviderGateway):

@@ -10,15 +10,17 @@ statuses in receipts, whose ids overlap; ids of errors where no status has the s
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 
 from pydantic import Field, SecretStr
 
 from a2pcli.contacts.receipt_file import NO_ERROR, Receipt
 from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse, of_whole_batch
-from a2pcli.gateways.callbacks import Callback, CallbackRequest, Reply, inside, one_receipt, one_reply
+from a2pcli.gateways.callbacks import Callback, CallbackRequest, Reply, inside, one_reply, told
 from a2pcli.gateways.codes import outcome_of, safe_code, safe_id
 from a2pcli.gateways.engine.statuses import unreadable
+from a2pcli.gateways.lists import Listed, ListPage, Span, items, joined, utc
 from a2pcli.gateways.providers.common import (
     CallbackBlock,
     Provider,
@@ -38,6 +40,10 @@ _TAKEN = frozenset({"ACCEPTED", "PENDING", "DELIVERED"})
 _GROUPS = {0: "ACCEPTED", 1: "PENDING", 2: "UNDELIVERABLE", 3: "DELIVERED", 4: "EXPIRED", 5: "REJECTED"}
 _FAILED = frozenset({"UNDELIVERABLE", "EXPIRED", "REJECTED"})
 _MOST_CALLBACKS = 1000
+_MOMENT = "%Y-%m-%dT%H:%M:%S.000+0000"
+
+LOGGED = 48 * 3_600_000
+"""Milliseconds for which Infobip keeps its logs."""
 
 
 LONGEST_VALIDITY = 172_800
@@ -60,6 +66,7 @@ class InfobipProvider(Provider):
 
     title = "Infobip"
     table = "infobip"
+    lists = frozenset({Listed.RECEIPTS, Listed.REPLIES})
 
     def __init__(self, name: str, block: InfobipBlock) -> None:
         channels = frozenset({"sms"})
@@ -126,18 +133,40 @@ class InfobipProvider(Provider):
         receipts: list[Receipt] = []
         replies: list[Reply] = []
         for item in results[:_MOST_CALLBACKS] if isinstance(results, list) else []:
-            identifier = inside(item, "messageId")
             if isinstance(inside(item, "status"), dict):
-                receipts += one_receipt(
-                    request, id=identifier, reference=identifier, status=item["status"].get("name"),
-                    group=_group(item["status"]), code=_receipt_code(item), at=item.get("doneAt"),
-                )  # fmt: skip
+                receipts += _receipt(item)
             else:
-                replies += one_reply(
-                    sender=inside(item, "from") or inside(item, "sender"), to=inside(item, "to"),
-                    body=inside(item, "text"), id=identifier, at=inside(item, "receivedAt"),
-                )  # fmt: skip
+                replies += _reply(item)
         return Callback(tuple(receipts), tuple(replies))
+
+    def list_request(self, listed: Listed, span: Span, page: str | None) -> HttpRequest:
+        """Build the request for a page of the logs, which go back 48 hours.
+
+        Infobip's lists of reports give each report only once: what is lost on the way would be lost for good.
+        """
+        since = max(span.since, span.until - LOGGED)
+        if listed is Listed.REPLIES:
+            end = int(page) if page is not None else span.until
+            # # To the end of its second: what came within it is read again, rather than left out.
+            times = {"receivedSince": utc(since, _MOMENT), "receivedUntil": utc(end + 999, _MOMENT)}
+            return self.get(f"{self._base}/sms/1/inbox/logs", {**times, "limit": str(_MOST_CALLBACKS)})
+        times = {"sentSince": utc(since, _MOMENT), "sentUntil": utc(span.until, _MOMENT)}
+        more = {"cursor": page} if page is not None else {}
+        limit = {"limit": str(_MOST_CALLBACKS), "useCursor": "true"}
+        return self.get(f"{self._base}/sms/3/logs", {**times, **limit, **more})
+
+    def read_list(self, listed: Listed, span: Span, page: str | None, response: HttpResponse) -> ListPage:
+        """Return the page. Replies come newest first and without a cursor: the next page ends at the oldest of them."""
+        data = json_object(response)
+        found = items(data, "results")
+        if listed is Listed.REPLIES:
+            replies = joined(map(_reply, found))
+            oldest = min((one.at for one in replies if one.at is not None), default=None)
+            is_full = len(found) >= _MOST_CALLBACKS and oldest is not None
+            return ListPage(replies=replies, next=str(oldest) if is_full else None)
+        following = inside(data, "cursor", "nextCursor")
+        sent = [one for one in found if isinstance(one.get("status"), dict)]
+        return ListPage(joined(map(_receipt, sent)), next=following if isinstance(following, str) else None)
 
     def _message(self, message: Message) -> dict[str, Any]:
         block, sender = self._block, self.sender_of(message)
@@ -180,6 +209,33 @@ def _receipt_code(item: Mapping[str, Any]) -> object:
     if error not in (None, "", NO_ERROR):
         return error
     return status.get("name") if _group(status) in _FAILED else None
+
+
+def _receipt(item: Any) -> tuple[Receipt, ...]:
+    identifier, status = inside(item, "messageId"), inside(item, "status")
+    return told(
+        id=identifier, reference=identifier, status=inside(status, "name"), group=_group(status),
+        code=_receipt_code(item), at=inside(item, "doneAt"), price=_price(item),
+        currency=inside(item, "price", "currency"),
+    )  # fmt: skip
+
+
+def _reply(item: Any) -> tuple[Reply, ...]:
+    return one_reply(
+        sender=inside(item, "from") or inside(item, "sender"), to=inside(item, "to"), body=inside(item, "text"),
+        id=inside(item, "messageId"), at=inside(item, "receivedAt"),
+    )  # fmt: skip
+
+
+def _price(item: Any) -> str | None:
+    """Return the price of all parts of the message."""
+    each, parts = (
+        inside(item, "price", "pricePerMessage"),
+        inside(item, "messageCount") or inside(item, "smsCount"),
+    )
+    if isinstance(each, bool) or not isinstance(each, int | float) or not isinstance(parts, int | None):
+        return None
+    return str(Decimal(str(each)) * (parts or 1))
 
 
 class InfobipGateway(ProviderGateway):

@@ -12,15 +12,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 
+from a2pcli.contacts.receipt_file import Receipt
 from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse
-from a2pcli.gateways.callbacks import Callback, CallbackRequest, is_same, one_receipt, one_reply
+from a2pcli.gateways.callbacks import Callback, CallbackRequest, inside, is_same, one_receipt, one_reply, told
 from a2pcli.gateways.codes import safe_id
+from a2pcli.gateways.lists import Listed, ListPage, Span, items, joined, next_url, utc
 from a2pcli.gateways.providers.common import (
     CallbackBlock,
     Provider,
@@ -34,6 +36,8 @@ from a2pcli.gateways.providers.common import (
     validity_of,
 )  # fmt: skip
 from a2pcli.messages import Message, Outcome
+
+_MOMENT = "%Y-%m-%d %H:%M:%S"
 
 
 class PlivoBlock(CallbackBlock):
@@ -63,6 +67,7 @@ class PlivoProvider(Provider):
 
     title = "Plivo"
     signs = True
+    lists = frozenset({Listed.RECEIPTS})
 
     def __init__(self, name: str, block: PlivoBlock) -> None:
         channels = frozenset({"sms", "mms"})
@@ -129,6 +134,22 @@ class PlivoProvider(Provider):
             )
         )
 
+    def list_request(self, listed: Listed, span: Span, page: str | None) -> HttpRequest:
+        """Build the request for a page of the messages since a time; Plivo lists at most 20 at once, and no texts."""
+        if page is not None:
+            return self.get(page)
+        fields = {
+            "message_direction": "outbound", "message_time__gte": utc(span.since, _MOMENT),
+            "message_time__lte": utc(span.until + 999, _MOMENT), "limit": "20",
+        }  # fmt: skip
+        return self.get(f"{self._account_url}Message/", fields)
+
+    def read_list(self, listed: Listed, span: Span, page: str | None, response: HttpResponse) -> ListPage:
+        """Return the page."""
+        data = json_object(response)
+        following = next_url(self._block.base_url.rstrip("/"), inside(data, "meta", "next"))
+        return ListPage(joined(map(_listed_receipt, items(data, "objects"))), next=following)
+
     def is_genuine(self, request: CallbackRequest, secret: str, now: float | None = None) -> bool:
         """Check ``X-Plivo-Signature-V3`` (or MA-V3, the main account's): HMAC-SHA256 over the URL, its query and the
         form's fields in order, and a nonce."""
@@ -141,6 +162,11 @@ class PlivoProvider(Provider):
         signed = f"{_signed(request)}.{nonce}".encode("utf-8", "replace")
         mine = base64.b64encode(hmac.new(secret.encode(), signed, hashlib.sha256).digest()).decode("ascii")
         return any(is_same(mine, one) for one in theirs)
+
+
+def _listed_receipt(one: Mapping[str, Any]) -> tuple[Receipt, ...]:
+    # # ``message_time`` is when it was sent, not when it arrived.
+    return told(id=one.get("message_uuid"), status=one.get("message_state"), code=one.get("error_code"))
 
 
 def _signed(request: CallbackRequest) -> str:

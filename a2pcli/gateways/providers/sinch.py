@@ -12,15 +12,26 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import Field, SecretStr
 
+from a2pcli.contacts.receipt_file import Receipt
 from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse
-from a2pcli.gateways.callbacks import Callback, CallbackRequest, inside, is_same, one_receipt, one_reply
+from a2pcli.gateways.callbacks import (
+    REFERENCE,
+    Callback,
+    CallbackRequest,
+    Reply,
+    inside,
+    is_same,
+    one_reply,
+    told,
+)
 from a2pcli.gateways.codes import safe_id
 from a2pcli.gateways.engine.statuses import unreadable
+from a2pcli.gateways.lists import Listed, ListPage, Span, items, joined, utc
 from a2pcli.gateways.providers.common import (
     CallbackBlock,
     Provider,
@@ -31,6 +42,9 @@ from a2pcli.gateways.providers.common import (
     shown,
 )  # fmt: skip
 from a2pcli.messages import Message, Outcome, Verdict
+
+_PAGE = 100
+"""Items of a page."""
 
 
 class SinchBlock(CallbackBlock):
@@ -52,6 +66,7 @@ class SinchProvider(Provider):
     title = "Sinch"
     table = "sinch"
     signs = True
+    lists = frozenset({Listed.RECEIPTS, Listed.REPLIES})
 
     def __init__(self, name: str, block: SinchBlock) -> None:
         super().__init__(
@@ -62,7 +77,8 @@ class SinchProvider(Provider):
             ),
         )
         self._block = block
-        self._batches_url = f"{block.base_url.rstrip('/')}/xms/v1/{block.service_plan_id}/batches"
+        self._plan_url = f"{block.base_url.rstrip('/')}/xms/v1/{block.service_plan_id}"
+        self._batches_url = f"{self._plan_url}/batches"
         self.headers["Authorization"] = f"Bearer {shown(block.api_token)}"
 
     def request(self, batch: Sequence[Message]) -> HttpRequest:
@@ -126,23 +142,27 @@ class SinchProvider(Provider):
         """Read a receipt for one person, or an incoming message."""
         data = request.json
         if inside(data, "batch_id") is not None and inside(data, "status") is not None:
-            at = inside(data, "operator_status_at") or inside(data, "at")
-            return Callback(
-                one_receipt(
-                    request, id=inside(data, "batch_id"), status=inside(data, "status"), code=inside(data, "code"),
-                    at=at, reference=inside(data, "client_reference"),
-                )
-            )  # fmt: skip
-        body = inside(data, "body")
-        files = inside(body, "media")
-        media = [inside(one, "url") for one in files] if isinstance(files, list) else []
-        return Callback(
-            replies=one_reply(
-                sender=inside(data, "from"), to=inside(data, "to"), media=media, id=inside(data, "id"),
-                body=body if isinstance(body, str) else inside(body, "message"), at=inside(data, "received_at"),
-                reference=inside(data, "client_reference"),
-            )
-        )  # fmt: skip
+            return Callback(_receipt(data, request.query))
+        return Callback(replies=_reply(data))
+
+    def list_request(self, listed: Listed, span: Span, page: str | None) -> HttpRequest:
+        """Build the request for a page of the delivery reports, or of the incoming messages."""
+        fields = {
+            "start_date": utc(span.since), "end_date": utc(span.until + 999), "page": page or "0",
+            "page_size": str(_PAGE),
+        }  # fmt: skip
+        name = "inbounds" if listed is Listed.REPLIES else "delivery_reports"
+        return self.get(f"{self._plan_url}/{name}", fields)
+
+    def read_list(self, listed: Listed, span: Span, page: str | None, response: HttpResponse) -> ListPage:
+        """Return the page; the last one is not full."""
+        data, number = json_object(response), int(page or "0")
+        found = items(data, "inbounds" if listed is Listed.REPLIES else "delivery_reports")
+        is_last = len(found) < _PAGE
+        following = None if is_last else str(number + 1)
+        if listed is Listed.REPLIES:
+            return ListPage(replies=joined(map(_reply, found)), next=following)
+        return ListPage(joined(map(_receipt, found)), next=following)
 
     def is_genuine(self, request: CallbackRequest, secret: str, now: float | None = None) -> bool:
         """Check ``X-Sinch-Webhook-Signature``: HMAC-SHA256 over the body, a nonce and a time, joined by full stops."""
@@ -153,6 +173,25 @@ class SinchProvider(Provider):
         signed = request.body + f".{nonce}.{time}".encode("utf-8", "replace")
         mine = base64.b64encode(hmac.new(secret.encode(), signed, hashlib.sha256).digest()).decode("ascii")
         return is_same(mine, headers.get(name, ""))
+
+
+def _receipt(data: Any, query: Mapping[str, str] | None = None) -> tuple[Receipt, ...]:
+    at = inside(data, "operator_status_at") or inside(data, "at")
+    return told(
+        id=inside(data, "batch_id"), status=inside(data, "status"), code=inside(data, "code"), at=at,
+        reference=inside(data, "client_reference") or (query or {}).get(REFERENCE),
+    )  # fmt: skip
+
+
+def _reply(data: Any) -> tuple[Reply, ...]:
+    body = inside(data, "body")
+    files = inside(body, "media")
+    media = [inside(one, "url") for one in files] if isinstance(files, list) else []
+    return one_reply(
+        sender=inside(data, "from"), to=inside(data, "to"), media=media, id=inside(data, "id"),
+        body=body if isinstance(body, str) else inside(body, "message"), at=inside(data, "received_at"),
+        reference=inside(data, "client_reference"),
+    )  # fmt: skip
 
 
 class SinchGateway(ProviderGateway):

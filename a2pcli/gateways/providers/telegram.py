@@ -17,6 +17,7 @@ from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse
 from a2pcli.gateways.callbacks import Callback, CallbackRequest, Reply, inside, is_same, one_reply
 from a2pcli.gateways.codes import outcome_of, safe_id
 from a2pcli.gateways.engine.statuses import by_status, retry_after, seconds, unreadable
+from a2pcli.gateways.lists import Listed, ListPage, Span, items, joined
 from a2pcli.gateways.providers.chat import id_of, is_of_another
 from a2pcli.gateways.providers.common import (
     Provider,
@@ -56,6 +57,7 @@ class TelegramProvider(Provider):
     title = "Telegram"
     table = "telegram"
     signs = True
+    lists = frozenset({Listed.REPLIES})
 
     def __init__(self, name: str, block: TelegramBlock) -> None:
         super().__init__(
@@ -129,6 +131,19 @@ class TelegramProvider(Provider):
     def read_callback(self, request: CallbackRequest) -> Callback:
         """Read an update: an incoming message, or that the person blocked the bot. Telegram has no receipts."""
         return Callback(replies=tuple(_replies(request.json)))
+
+    def list_request(self, listed: Listed, span: Span, page: str | None) -> HttpRequest:
+        """Build the request for the updates after those that were read, which Telegram forgets with it."""
+        fields = {"timeout": "0", "limit": "100", "allowed_updates": '["message","my_chat_member"]'}
+        after = page or span.mark
+        return self.get(f"{self._base}/getUpdates", {**fields, **({"offset": after} if after else {})})
+
+    def read_list(self, listed: Listed, span: Span, page: str | None, response: HttpResponse) -> ListPage:
+        """Return the page; the one after the last is empty."""
+        found = items(json_object(response), "result")
+        ids = [one["update_id"] for one in found if isinstance(one.get("update_id"), int)]
+        following = str(max(ids) + 1) if ids else None
+        return ListPage(replies=joined(map(tuple, map(_replies, found))), next=following, mark=following)
 
     def is_genuine(self, request: CallbackRequest, secret: str, now: float | None = None) -> bool:
         """Check ``X-Telegram-Bot-Api-Secret-Token``, which is the secret itself."""

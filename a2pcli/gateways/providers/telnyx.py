@@ -11,16 +11,18 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import Field, SecretStr
 
+from a2pcli.contacts.receipt_file import Receipt
 from a2pcli.errors import GatewayUnusable
 from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse
-from a2pcli.gateways.callbacks import Callback, CallbackRequest, inside, one_receipt, one_reply
+from a2pcli.gateways.callbacks import Callback, CallbackRequest, inside, one_receipt, one_reply, told
 from a2pcli.gateways.codes import outcome_of, safe_code, safe_id
 from a2pcli.gateways.engine.statuses import unreadable
+from a2pcli.gateways.lists import Listed, ListPage, Span, items, joined, utc
 from a2pcli.gateways.providers.common import (
     CallbackBlock,
     Provider,
@@ -58,6 +60,7 @@ class TelnyxProvider(Provider):
     title = "Telnyx"
     table = "telnyx"
     signs = True
+    lists = frozenset({Listed.RECEIPTS})
 
     def __init__(self, name: str, block: TelnyxBlock) -> None:
         channels = frozenset({"sms", "mms"})
@@ -126,8 +129,11 @@ class TelnyxProvider(Provider):
             at = inside(data, "completed_at") or inside(data, "sent_at")
             code = inside(data, "errors", 0, "code")
             return Callback(
-                one_receipt(request, id=identifier, status=inside(person, "status"), code=code, at=at)
-            )
+                one_receipt(
+                    request, id=identifier, status=inside(person, "status"), code=code, at=at,
+                    price=inside(data, "cost", "amount"), currency=inside(data, "cost", "currency"),
+                )
+            )  # fmt: skip
         if event != "message.received":
             return Callback()
         files = inside(data, "media")
@@ -138,6 +144,22 @@ class TelnyxProvider(Provider):
                 media=[inside(one, "url") for one in files] if isinstance(files, list) else (),
             )
         )  # fmt: skip
+
+    def list_request(self, listed: Listed, span: Span, page: str | None) -> HttpRequest:
+        """Build the request for a page of the detail records of messages, which hold no texts."""
+        fields = {
+            "filter[record_type]": "messaging", "filter[direction]": "outbound",
+            "filter[created_at][gte]": utc(span.since), "filter[created_at][lt]": utc(span.until + 999),
+            "page[number]": page or "1", "page[size]": "50", "sort": "created_at",
+        }  # fmt: skip
+        return self.get(f"{self._base}/detail_records", fields)
+
+    def read_list(self, listed: Listed, span: Span, page: str | None, response: HttpResponse) -> ListPage:
+        """Return the page."""
+        data = json_object(response)
+        found, number, last = items(data, "data"), int(page or "1"), inside(data, "meta", "total_pages")
+        is_last = not found or not isinstance(last, int) or number >= last
+        return ListPage(joined(map(_listed_receipt, found)), next=None if is_last else str(number + 1))
 
     def is_genuine(self, request: CallbackRequest, secret: str, now: float | None = None) -> bool:
         """Check ``Telnyx-Signature-Ed25519``, over a time and the body; ``secret`` is the public key in base64."""
@@ -158,6 +180,13 @@ class TelnyxProvider(Provider):
         except (ValueError, binascii.Error, InvalidSignature):
             return False
         return True
+
+
+def _listed_receipt(one: Mapping[str, Any]) -> tuple[Receipt, ...]:
+    return told(
+        id=one.get("uuid"), status=one.get("status"), code=inside(one.get("errors"), 0), at=one.get("completed_at"),
+        price=one.get("cost"), currency=one.get("currency"),
+    )  # fmt: skip
 
 
 class TelnyxGateway(ProviderGateway):

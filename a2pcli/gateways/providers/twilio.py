@@ -22,11 +22,13 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 
+from a2pcli.contacts.receipt_file import Receipt
 from a2pcli.content.whatsapp_templates import WhatsAppTemplate
 from a2pcli.gateways.base import Capabilities, Health, HttpRequest, HttpResponse
-from a2pcli.gateways.callbacks import Callback, CallbackRequest, is_same, one_receipt, one_reply
+from a2pcli.gateways.callbacks import Callback, CallbackRequest, Reply, is_same, one_receipt, one_reply, told
 from a2pcli.gateways.codes import outcome_of, safe_code, safe_id
 from a2pcli.gateways.engine.statuses import by_status, sentence, unreadable
+from a2pcli.gateways.lists import Listed, ListPage, Span, items, joined, next_url, utc
 from a2pcli.gateways.providers.common import (
     FORM,
     CallbackBlock,
@@ -93,6 +95,7 @@ class TwilioProvider(Provider):
     title = "Twilio"
     table = "twilio"
     signs = True
+    lists = frozenset({Listed.RECEIPTS, Listed.REPLIES})
 
     def __init__(self, name: str, block: TwilioBlock) -> None:
         channels = frozenset({"sms", "mms", "whatsapp", "rcs"})
@@ -254,6 +257,24 @@ class TwilioProvider(Provider):
             )
         )
 
+    def list_request(self, listed: Listed, span: Span, page: str | None) -> HttpRequest:
+        """Build the request for a page of the messages sent or received since a time; Twilio has one list of both."""
+        if page is not None:
+            return self.get(page)
+        fields = {"DateSent>": utc(span.since), "DateSent<": utc(span.until), "PageSize": "1000"}
+        return self.get(self._messages_url, fields)
+
+    def read_list(self, listed: Listed, span: Span, page: str | None, response: HttpResponse) -> ListPage:
+        """Return what the page has of the list."""
+        data = json_object(response)
+        found = items(data, "messages")
+        following = next_url(self._block.base_url.rstrip("/"), data.get("next_page_uri"))
+        if listed is Listed.REPLIES:
+            came = [one for one in found if one.get("direction") == "inbound"]
+            return ListPage(replies=joined(map(_listed_reply, came)), next=following)
+        sent = [one for one in found if one.get("direction") != "inbound"]
+        return ListPage(joined(map(_listed_receipt, sent)), next=following)
+
     def is_genuine(self, request: CallbackRequest, secret: str, now: float | None = None) -> bool:
         """Check ``X-Twilio-Signature``: HMAC-SHA1 over the URL and the form's fields in order, or over the URL with
         the body's hash in it. Twilio signs the URL with or without its port."""
@@ -296,6 +317,21 @@ def _bare(address: Any) -> Any:
     """Return the address without the channel's prefix."""
     kind, colon, rest = address.partition(":") if isinstance(address, str) else ("", "", "")
     return rest if colon and kind in _PREFIXED else address
+
+
+def _listed_receipt(one: Mapping[str, Any]) -> tuple[Receipt, ...]:
+    at = one.get("date_updated") or one.get("date_sent")
+    return told(
+        id=one.get("sid"), status=one.get("status"), code=one.get("error_code"), at=at,
+        price=one.get("price"), currency=one.get("price_unit"),
+    )  # fmt: skip
+
+
+def _listed_reply(one: Mapping[str, Any]) -> tuple[Reply, ...]:
+    return one_reply(
+        sender=_bare(one.get("from")), to=_bare(one.get("to")), body=one.get("body") or "(no text)",
+        id=one.get("sid"), at=one.get("date_sent"),
+    )  # fmt: skip
 
 
 def _signature(secret: str, text: str) -> str:

@@ -17,11 +17,13 @@ from typing import Any, Literal
 
 from pydantic import Field, SecretStr, model_validator
 
+from a2pcli.contacts.receipt_file import Receipt
 from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse
 from a2pcli.gateways.callbacks import (
     REFERENCE,
     Callback,
     CallbackRequest,
+    Reply,
     bearer,
     inside,
     is_hash_of,
@@ -29,9 +31,11 @@ from a2pcli.gateways.callbacks import (
     jwt_claims,
     one_receipt,
     one_reply,
+    told,
 )
 from a2pcli.gateways.codes import load_codes, safe_code, safe_id
 from a2pcli.gateways.engine.statuses import by_status, unreadable
+from a2pcli.gateways.lists import Listed, ListPage, Span, items, joined, next_url, utc
 from a2pcli.gateways.providers.common import (
     CallbackBlock,
     Provider,
@@ -54,6 +58,9 @@ _HASHES = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
 
 LONGEST_VALIDITY = 604_800
 """Seconds."""
+
+_RECORDS = 3_600_000
+"""Milliseconds of records in one request."""
 
 
 class VonageBlock(CallbackBlock):
@@ -94,6 +101,7 @@ class VonageProvider(Provider):
     title = "Vonage"
     table = "vonage"
     signs = True
+    lists = frozenset({Listed.RECEIPTS, Listed.REPLIES})
 
     def __init__(self, name: str, block: VonageBlock) -> None:
         super().__init__(
@@ -115,6 +123,7 @@ class VonageProvider(Provider):
         self.headers["Authorization"] = basic(block.api_key, block.api_secret)
         self._sms_url = block.base_url.rstrip("/") + "/sms/json"
         self._messages_url = block.messages_url.rstrip("/") + "/v1/messages"
+        self._reports_url = block.messages_url.rstrip("/")
         self._balance_url = block.base_url.rstrip("/") + "/account/get-balance"
 
     def request(self, batch: Sequence[Message]) -> HttpRequest:
@@ -220,6 +229,37 @@ class VonageProvider(Provider):
             )
         )  # fmt: skip
 
+    def list_request(self, listed: Listed, span: Span, page: str | None) -> HttpRequest:
+        """Build the request for an hour of the Reports API's records, or for the page that such an answer named.
+
+        A request covers at most 24 hours; shorter ones keep the answers small.
+        """
+        if page is not None and not page.isdigit():
+            return self.get(page.partition("#")[0])
+        begin = int(page) if page is not None else span.since
+        product = "MESSAGES" if self._by_messages else "SMS"
+        fields = {
+            "account_id": self._block.api_key, "product": product, "date_start": utc(begin),
+            "direction": "outbound" if listed is Listed.RECEIPTS else "inbound",
+            "date_end": utc(min(begin + _RECORDS, span.until + 1000)),
+        }  # fmt: skip
+        more = {"include_message": "true"} if listed is Listed.REPLIES else {}
+        return self.get(f"{self._reports_url}/v2/reports/records", {**fields, **more})
+
+    def read_list(self, listed: Listed, span: Span, page: str | None, response: HttpResponse) -> ListPage:
+        """Return the page. After the last page of an hour comes the next hour."""
+        data = json_object(response)
+        found = items(data, "records")
+        following = next_url(self._reports_url, inside(data, "_links", "next", "href"))
+        if following is None:
+            begin = _begin_of(page, span.since) + _RECORDS
+            following = str(begin) if begin < span.until else None
+        else:
+            following = f"{following}#{_begin_of(page, span.since)}"
+        if listed is Listed.REPLIES:
+            return ListPage(replies=joined(map(_listed_reply, found)), next=following)
+        return ListPage(joined(map(_listed_receipt, found)), next=following)
+
     def is_genuine(self, request: CallbackRequest, secret: str, now: float | None = None) -> bool:
         """Check the token in ``Authorization`` (Messages API), else ``sig`` among the fields (SMS API)."""
         token = bearer(request.headers.get("authorization", ""))
@@ -239,14 +279,40 @@ class VonageProvider(Provider):
         )
 
 
+def _begin_of(page: str | None, since: int) -> int:
+    """Return the begin of a page's hour: of a page that an answer named, it stands behind the URL."""
+    number = since if page is None else page.rpartition("#")[2]
+    return int(number)
+
+
+def _listed_receipt(one: Mapping[str, Any]) -> tuple[Receipt, ...]:
+    code = one.get("error_code")
+    return told(
+        id=one.get("message_id") or one.get("message_uuid") or one.get("id"), status=one.get("status"),
+        code=None if code in ("0", 0) else code, at=one.get("date_finalized") or one.get("date_received"),
+        reference=one.get("client_ref"), price=one.get("total_price") or one.get("price"),
+        currency=one.get("currency"),
+    )  # fmt: skip
+
+
+def _listed_reply(one: Mapping[str, Any]) -> tuple[Reply, ...]:
+    return one_reply(
+        sender=one.get("from"), to=one.get("to"), body=one.get("message_body") or "(no text)",
+        id=one.get("message_id") or one.get("message_uuid") or one.get("id"), at=one.get("date_received"),
+    )  # fmt: skip
+
+
 def _of_messages_api(request: CallbackRequest, data: dict[str, Any]) -> Callback:
     identifier, at, ours = data.get("message_uuid"), data.get("timestamp"), data.get("client_ref")
     if "status" in data:
         error = data.get("error")
         code = inside(error, "code") or inside(error, "title") or inside(error, "type")
         return Callback(
-            one_receipt(request, id=identifier, status=data["status"], code=code, at=at, reference=ours)
-        )
+            one_receipt(
+                request, id=identifier, status=data["status"], code=code, at=at, reference=ours,
+                price=inside(data, "usage", "price"), currency=inside(data, "usage", "currency"),
+            )
+        )  # fmt: skip
     sender, to = (
         value if isinstance(value, str) else inside(value, "number")
         for value in (data.get("from"), data.get("to"))
