@@ -42,7 +42,8 @@ CALLS = [
 ]
 
 CHANGES = {
-    "plan", "send", "cancel", "retry", "reconcile", "receipts import", "receipts pull", "replies pull", "optout add", "optout remove",
+    "plan", "send", "cancel", "retry", "reconcile", "receipts import", "receipts pull", "replies pull",
+    "optout add", "optout remove",
     "optout import", "optout reply", "optout replies", "consent record", "consent import", "consent revoke",
     "people erase", "contacts reach",
 }  # fmt: skip

