@@ -19,7 +19,8 @@ from a2pcli.actions.receipts import tells_optout
 from a2pcli.config.load import unknown_gateway
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, GatewayUnusable, Problem, UsageError
-from a2pcli.gateways.lists import Listed, ListPage, Span, list_engine, lists_of, pages
+from a2pcli.gateways.lists import Listed as Listed
+from a2pcli.gateways.lists import ListPage, Span, list_engine, lists_of, pages
 from a2pcli.ledger.pulls import Position
 from a2pcli.ledger.receipts import Taken
 from a2pcli.ledger.records import now_ms

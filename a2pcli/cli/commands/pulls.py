@@ -9,7 +9,7 @@ import typer
 from a2pcli.cli.options import Json, Ledger
 
 if TYPE_CHECKING:
-    from a2pcli.gateways.lists import Listed
+    from a2pcli.actions.pulls import Listed
 
 Gateway = Annotated[
     str | None, typer.Argument(metavar="GATEWAY", help="Gateway to ask. Default: each that has a list.")
@@ -54,7 +54,7 @@ def pull_receipts(
 
     Exit status: 2 if there is no list, 5 if a provider's list could not be read to its end; what was read is stored.
     """
-    from a2pcli.gateways.lists import Listed
+    from a2pcli.actions.pulls import Listed
 
     _pull(Listed.RECEIPTS, gateway, since, ledger, as_json=as_json)
 
@@ -71,7 +71,7 @@ def pull_replies(
 
     Exit status: 2 if there is no list, 5 if a provider's list could not be read to its end; what was read is stored.
     """
-    from a2pcli.gateways.lists import Listed
+    from a2pcli.actions.pulls import Listed
 
     _pull(Listed.REPLIES, gateway, since, ledger, as_json=as_json)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-from a2pcli.gateways.lists import Listed
+from a2pcli.actions.pulls import Listed
 from a2pcli.moments import moment_text
 from a2pcli.reporting.values import iso
 
