@@ -14,7 +14,7 @@ VERSION = 2
 
 def documents() -> Mapping[str, tuple[type, ...]]:
     """The documents that each command prints; several where it depends on what happened."""
-    from a2pcli.cli.documents import explained, others, people_lists, plans, runs, templates
+    from a2pcli.cli.documents import explained, others, people_lists, plans, receipts, runs, templates
 
     return {
         "init": (others.Init,),
@@ -24,9 +24,9 @@ def documents() -> Mapping[str, tuple[type, ...]]:
         "send": (runs.Sent, runs.NothingToSend, plans.Plan, runs.TestMessage),
         "runs": (runs.Runs,),
         "report": (runs.Report, runs.NoRun),
-        "receipts import": (others.ReceiptsImport,),
-        "receipts pull": (others.Pull,),
-        "replies pull": (others.Pull,),
+        "receipts import": (receipts.ReceiptsImport,),
+        "receipts pull": (receipts.Pull,),
+        "replies pull": (receipts.Pull,),
         "cancel": (runs.Cancelled,),
         "explain": (explained.Explained,),
         "retry": (runs.Retried,),
