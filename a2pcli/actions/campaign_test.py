@@ -58,6 +58,7 @@ def send_test(
         own = read_address(number, channel.kind, ready.spec.policy, channel.network)
         if own.address is None:
             raise UsageError(f"--test-to {number}: {own.reason}" + (f" ({own.detail})" if own.detail else ""))
+        ready = _linked_to(ready, own.address)
         rows = choosing.preview(ready, choosing.first(1))
         if not rows:
             raise UsageError("no recipients, so there is no message to test; `a2pcli plan` shows why")
@@ -93,6 +94,16 @@ def _as_if_nobody_had_it(ready: Prepared) -> Prepared:
     from a2pcli.planning.spec import CompiledSpec, no_keys
 
     spec = replace(ready.spec, people=replace(ready.spec.people, reached=no_keys()))
+    return replace(ready, spec=spec, compiled=CompiledSpec(spec))
+
+
+def _linked_to(ready: Prepared, address: str) -> Prepared:
+    """Links to unsubscribe are for the one who tests, not for the person whose message it is."""
+    from a2pcli.planning.spec import CompiledSpec
+
+    if ready.spec.links is None:
+        return ready
+    spec = replace(ready.spec, links=replace(ready.spec.links, only=address))
     return replace(ready, spec=spec, compiled=CompiledSpec(spec))
 
 

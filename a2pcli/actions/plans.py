@@ -55,6 +55,7 @@ class OpenCampaign:
     workers: Workers | None
     rate: Rate | None
     tell: Callable[[str], None]
+    keeps: bool = True
 
 
 @contextmanager
@@ -71,7 +72,7 @@ def opened(
         rate = pace(loaded, settings)
         name = loaded.campaign.name
         with project.open_ledger(campaign=name) if keeps else project.ledger_or_empty(name) as store:
-            yield OpenCampaign(loaded, settings, store, workers, rate, project.tell)
+            yield OpenCampaign(loaded, settings, store, workers, rate, project.tell, keeps)
     finally:
         if workers is not None:
             workers.close()
@@ -121,8 +122,19 @@ def prepared(
         limit=limit,
         occurrence=occurrence,
         ascii_mailboxes=ascii_mailboxes(open_campaign.loaded, open_campaign.settings),
+        link_secret=_link_secret(open_campaign),
     )
     return prepare(open_campaign.loaded, open_campaign.settings, open_campaign.ledger, choices)
+
+
+def _link_secret(open_campaign: OpenCampaign) -> bytes | None:
+    """The ledger's secret for links to unsubscribe; an example for what is only looked at before there is one."""
+    from a2pcli.planning.unsubscribing import EXAMPLE
+
+    if open_campaign.settings.settings.listen.public_url is None:
+        return None
+    found = open_campaign.ledger.people.link_secret(create=open_campaign.keeps)
+    return EXAMPLE if found is None and not open_campaign.keeps else found
 
 
 def prepared_to_send(

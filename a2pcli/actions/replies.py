@@ -12,6 +12,7 @@ from a2pcli.actions.audit import PieceByPiece, user
 from a2pcli.actions.gateways import check_gateway_named
 from a2pcli.actions.optouts import EVERYTHING, Scope
 from a2pcli.actions.tables import half_done
+from a2pcli.actions.unsubscribing import SOURCE as LINK
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, InvalidInput, Problem, UsageError
 from a2pcli.ledger.records import now_ms
@@ -117,12 +118,12 @@ def stop_keywords(settings: LoadedSettings) -> frozenset[str]:
 
 
 def _start(ledger: Ledger, number: str, now: int) -> tuple[str, bool]:
-    """A START takes back what this person's own STOP did, here or at the gateway; not what lists and people said.
+    """A START takes back what this person did by STOP or by a link, here or at the gateway; not what others said.
 
     Gives what was done, and whether the list was changed.
     """
     holding = [one for one in ledger.optouts.of(number) if one.holds(now)]
-    own = [one for one in holding if one.source == SOURCE or one.source.startswith("gateway")]
+    own = [one for one in holding if one.source in (SOURCE, LINK) or one.source.startswith("gateway")]
     for one in own:
         ledger.optouts.lift(
             number, scope=one.scope, scope_value=one.scope_value, by="their reply START", now=now

@@ -19,6 +19,7 @@ NO_COLUMNS = {
     "cycler": "there is no such function in messages; loop.cycle() is there",
     "joiner": "there is no such function in messages; the join filter is there",
     "dict": "there is no such function in messages",
+    "unsubscribe_url": "set `listen: public_url:` in the settings, where `a2pcli listen` is reached",
 }
 """Words that Jinja knows elsewhere, and what to write instead."""
 

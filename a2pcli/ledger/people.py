@@ -3,6 +3,7 @@ of what was removed."""
 
 from __future__ import annotations
 
+import hmac
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,13 @@ class People(SubStore):
         """Return all erased people, for a plan to exclude; nothing is hashed if there are none."""
         with self._ledger.reading() as connection:
             return erased.everybody(connection)
+
+    @translates_errors
+    def link_secret(self, *, create: bool = False) -> bytes | None:
+        """Return the secret of the links to unsubscribe, derived from the erasure key; None if there is none. With
+        ``create``, a SQLite ledger gets one."""
+        key = erased.find_key(self._ledger.url, create=create)
+        return None if key is None else hmac.digest(key.secret, b"a2pcli: links to unsubscribe", "sha256")
 
     @translates_errors
     def export(self, person: erasure.Person) -> dict[str, Any]:

@@ -66,6 +66,12 @@ class Runs(SubStore):
         with self._ledger.reading() as connection:
             return [run_from_row(row) for row in connection.execute(query).mappings()]
 
+    def programmes(self) -> list[str]:
+        """Return the names of all programmes that runs belong to."""
+        query = select(runs.c.programme).where(runs.c.programme.is_not(None)).distinct()
+        with self._ledger.reading() as connection:
+            return list(connection.execute(query).scalars())
+
     def count(self, states: Sequence[str], campaign: str | None = None) -> int:
         """Return the number of runs in one of the states."""
         query = (

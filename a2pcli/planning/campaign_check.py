@@ -58,6 +58,7 @@ from a2pcli.planning.route_setup import route_findings
 from a2pcli.planning.sample import RENDERED, Sample, SampledPeople, TextLimits, sampled_people, take_sample
 from a2pcli.planning.sender_setup import dlt_of, senders_of, template_countries
 from a2pcli.planning.spec import AddressColumn, where_columns
+from a2pcli.planning.unsubscribing import add_examples, with_link
 from a2pcli.planning.wording import Wording
 from a2pcli.rules.copy_dlt import RULE as DLT_RULE
 from a2pcli.rules.law import Law, law_of
@@ -153,13 +154,14 @@ class _Check:
         """Run every check and return all problems."""
         table = self._contacts()
         where = self._compiled(("where",), self.campaign.where, compile_expression, table, where_columns)
+        known = partial(with_link, self.settings)
         once = self._compiled(("once_per",), self.campaign.once_per, compile_template, table)
         contents = ContentCheck(self.loaded, self.settings, table)
         template_of = partial(compile_template, long=self.channel.kind is Kind.EMAIL)
         messages = {
             loc: contents.words_template(str(loc[1]) if loc[0] == "variants" else None)
             if self.wording.is_marked(loc)
-            else self._compiled(loc, text, template_of, table)
+            else self._compiled(loc, text, template_of, table, known)
             for loc, text in self.wording.texts().items()
         }
         sample = self._sample(table, where, [*messages.values(), *contents.templates(), once])
@@ -257,9 +259,12 @@ class _Check:
         at = self._at(("where",))
         own = AddressColumn(address, self.channel.kind, self.channel.network) if address else None
         columns = {*columns, *self.residence}
-        return _attempt(
+        sample = _attempt(
             self.found, lambda: take_sample(table, columns, where, at, own, policy, self.residence)
         )
+        if sample is not None:
+            add_examples(self.settings, sample.rows, programme_of(self.loaded, self.settings))
+        return sample
 
     def _wording(
         self,
@@ -281,7 +286,7 @@ class _Check:
         copy = self.wording.copy(
             text,
             template,
-            columns=table.columns if table else (),
+            columns=with_link(self.settings, table.columns) if table else (),
             examples=examples,
             countries=people.countries if people is not None else None,
         )

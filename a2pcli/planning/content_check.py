@@ -24,6 +24,7 @@ from a2pcli.planning.contents import ContentTexts
 from a2pcli.planning.kinds import KINDS
 from a2pcli.planning.sample import Sample
 from a2pcli.planning.spec import Arm, TemplateText
+from a2pcli.planning.unsubscribing import template_columns
 
 RENDERED = 200
 """Number of rows that sample contents are made for."""
@@ -44,7 +45,7 @@ class ContentCheck:
         self.loaded = loaded
         self.channel = channel_of(channel or loaded.campaign.channel)
         self._locale = loaded.campaign.locale or settings.settings.locale
-        self._known = tuple(table.columns) if table is not None else None
+        self._known = template_columns(settings, table)
         self._found: list[Problem] = []
         self._arms = arms_of(loaded, self._found, self.channel.name)
         self._contents = {arm.name: arm.content for arm in self._arms if arm.content is not None}

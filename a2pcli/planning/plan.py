@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from a2pcli.config.load import LoadedCampaign, Rate
 from a2pcli.config.values import RECIPIENT
 from a2pcli.content.prices import parse_budget, to_decimal
+from a2pcli.content.unsubscribe_links import PATH as UNSUBSCRIBE
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem, Severity
 from a2pcli.ledger.approved import DIGESTS, HOURS, SETTINGS, hours_digest, settings_digest
@@ -264,6 +265,12 @@ def _of_quotas(prepared: Prepared, tally: PlanTally, load: Load, summary: Mappin
     return found + too_many_parts(load, max(tally.parts, default=0))
 
 
+def _unsubscribe_url(prepared: Prepared) -> str | None:
+    """Return where the messages' links to unsubscribe lead, without the part of each person; None if they have none."""
+    used = [one.spec.links for one in prepared.channels if one.compiled.uses_links]
+    return f"{used[0].base}{UNSUBSCRIBE}" if used and used[0] is not None else None
+
+
 def _summary(
     prepared: Prepared, tally: PlanTally, rate: Rate | None, clocks: Clocks, load: Load
 ) -> dict[str, Any]:
@@ -308,6 +315,7 @@ def _summary(
         "where": campaign.where,
         "limit": prepared.spec.limit,
         "programme": prepared.spec.programme or None,
+        "unsubscribe": _unsubscribe_url(prepared),
         "consent": consent_word(prepared.spec.consent),
         "waivers": prepared.wording.waivers(),
         "senders": senders,

@@ -44,6 +44,7 @@ from a2pcli.planning.spec import (
     PlanSpec,
     Timed,
 )
+from a2pcli.planning.unsubscribing import links_of, with_one_click
 from a2pcli.planning.wording import Wording
 from a2pcli.rules.copy_dlt import RULE as DLT_RULE
 from a2pcli.rules.copy_leaving import COUNTRY_WORDING as WORDING_RULE
@@ -61,6 +62,8 @@ class Choices:
     now: int = field(default_factory=now_ms)
     ascii_mailboxes: frozenset[str] = frozenset()
     """The gateways that refuse email addresses with letters beyond ASCII before the @."""
+    link_secret: bytes | None = None
+    """The ledger's secret for links to unsubscribe."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,8 @@ def _prepared(
     senders = senders_of(loaded, settings, law)
     wording = Wording(loaded, settings, law, senders, programme_of(loaded, settings))
     hours = hours_of(campaign, settings.settings, law, programme_of(loaded, settings), choices.now)
+    programme = programme_of(loaded, settings)
+    links = links_of(settings, table.columns if table else (), programme, choices.link_secret)
     spec = PlanSpec(
         campaign=campaign.name,
         folder=loaded.folder,
@@ -147,7 +152,8 @@ def _prepared(
         ascii_mailboxes=gateway_name(loaded, settings) in choices.ascii_mailboxes,
         sender=campaign.own_sender,
         media=tuple(campaign.media),
-        arms=arms_of(loaded, problems),
+        arms=with_one_click(arms_of(loaded, problems), links, campaign.purpose),
+        links=links,
         where=source_at(loaded, ("where",), campaign.where) if campaign.where else None,
         once_per=source_at(loaded, ("once_per",), campaign.once_per) if campaign.once_per else None,
         address=address or "",
@@ -162,7 +168,7 @@ def _prepared(
         today=choices.today,
         people=people,
         limit=choices.limit,
-        programme=programme_of(loaded, settings),
+        programme=programme,
         consent=consent,
         countries=tuple(
             one for country in campaign.countries or () for one in SAME_RANGE.get(country, (country,))

@@ -15,6 +15,7 @@ from a2pcli.addresses.kinds import OTHERS, forms_of
 from a2pcli.content.encoding import prepare as compose
 from a2pcli.content.smart import Replacement, plain
 from a2pcli.content.templates import MissingValue, TemplateFailure
+from a2pcli.content.unsubscribe_links import COLUMN
 from a2pcli.dataclass import dataclass
 from a2pcli.frame import Frame
 from a2pcli.ledger.alternatives import Alternative, alternatives_of
@@ -190,6 +191,8 @@ def _previewed(prepared: Prepared, row: Row, raw: dict[str, str]) -> PreviewedRo
     names = [arm.name for arm in spec.arms]
     template = prepared.compiled.messages[names.index(row["variant"]) if row["variant"] in names else 0]
     try:
+        if spec.links is not None and raw and row["number"]:
+            raw = {**raw, COLUMN: spec.links.of(row["number"])}
         body = compose(template.render(raw)) if raw and not template.markup else row["body"]
     except (MissingValue, TemplateFailure):
         return PreviewedRow(row, row["body"], ())

@@ -23,6 +23,7 @@ from a2pcli.content.templates import (
     compile_expression,
     compile_template,
 )
+from a2pcli.content.unsubscribe_links import COLUMN, UnsubscribeLinks
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger.erased_people import Erased
 from a2pcli.planning.contents import ContentTexts, columns_of
@@ -187,6 +188,8 @@ class PlanSpec:
     """Whether the gateway refuses email addresses with letters beyond ASCII before the @."""
     is_timed: bool = False
     """Whether rows need clocks, and therefore places."""
+    links: UnsubscribeLinks | None = None
+    """Links to unsubscribe, as templates may use them."""
 
 
 class CompiledSpec:
@@ -211,7 +214,15 @@ class CompiledSpec:
         self.messages: tuple[MessageTemplate, ...] = tuple(map(self._message, spec.arms))
         """The template of each arm's text: its message, else its HTML."""
         self.weights = {arm.name or "": arm.weight for arm in spec.arms}
-        self.once_per = self._template(spec.once_per) if spec.once_per else None
+        self.uses_links = any(
+            COLUMN in template.columns
+            for template in (
+                *self.messages,
+                *(one for content in self.contents.values() for one in content.templates.values()),
+            )
+        )
+        """Whether a message has a link to unsubscribe."""
+        self.once_per = self._template(spec.once_per, has_links=False) if spec.once_per else None
         self.where: Expression | None = None
         if spec.where:
             self.where = compile_expression(
@@ -238,15 +249,21 @@ class CompiledSpec:
         return self.channel.kind is Kind.EMAIL
 
     def _template(
-        self, source: TemplateText, *, long: bool = False, markup: str | None = None
+        self,
+        source: TemplateText,
+        *,
+        long: bool = False,
+        markup: str | None = None,
+        has_links: bool = True,
     ) -> MessageTemplate:
         spec = self.spec
+        own = (COLUMN,) if has_links and spec.links is not None else ()
         return compile_template(
             source.text,
             where=source.place,
             folder=spec.folder,
             locale=spec.locale,
-            known=spec.known,
+            known=(*spec.known, *own),
             long=long,
             markup=markup,
         )

@@ -42,13 +42,15 @@ from a2pcli.planning.frames import (
     selected,
     spread,
 )
+from a2pcli.planning.kept_words import template_kept, wording_kept
 from a2pcli.planning.optouts import suppressed, suppressed_by_sender
 from a2pcli.planning.people import BY_OTHER, NOBODY, among_others, hashed_keys, keys_of, other_addresses
 from a2pcli.planning.places import placed, residences
 from a2pcli.planning.refusals import refused
 from a2pcli.planning.routing import ROUTE, routed
-from a2pcli.planning.senders import choose_senders, refuse_other_texts, refuse_without_sender
+from a2pcli.planning.senders import choose_senders, refuse_without_sender
 from a2pcli.planning.spec import CompiledSpec, PlanSpec
+from a2pcli.planning.unsubscribing import linked
 from a2pcli.planning.where import filtered
 from a2pcli.planning.window import WINDOW, made_free, windowed
 from a2pcli.reasons import Reason
@@ -275,24 +277,6 @@ def priced(frame: Frame, compiled: CompiledSpec) -> None:
         drop(frame, mask_of(pc.is_null(frame["@cost"])), Reason.UNPRICED)
 
 
-def template_kept(frame: Frame, compiled: CompiledSpec) -> None:
-    """Exclude messages that do not match the registered text, if one is required."""
-    if compiled.spec.dlt_countries:
-        refuse_other_texts(frame, compiled.spec.dlt, compiled.spec.dlt_countries)
-
-
-def wording_kept(frame: Frame, compiled: CompiledSpec) -> None:
-    """Exclude messages without the words that the law of their country requires."""
-    if not compiled.spec.must_say:
-        return
-    countries = frame["@country"]
-    for country in pc.unique(countries.filter(pa.array(alive(frame)))).to_pylist():
-        for pattern, words, rule in compiled.spec.must_say.get(country, ()):
-            said = pc.match_substring_regex(pc.fill_null(frame["@body"], ""), pattern, ignore_case=True)
-            without = mask_of(pc.and_(pc.equal(countries, country), pc.invert(said)))
-            drop(frame, without, Reason.COPY_RULE, f"a message to {country} must contain '{words}'", rule)
-
-
 def already_sent(frame: Frame, compiled: CompiledSpec) -> None:
     """Exclude people who already got this occurrence of the campaign."""
     people = frame["@person"].to_numpy(zero_copy_only=False)
@@ -319,6 +303,7 @@ STAGES: tuple[Stage, ...] = (
     sender_refused,
     distinguished,
     already_sent,
+    linked,
     rendered,
     with_content,
     measured,

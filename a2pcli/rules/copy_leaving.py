@@ -48,7 +48,9 @@ def no_unsubscribe(copy: Copy) -> Iterator[Finding]:
     if any(words().opt_out.search(tag[0].replace("_", " ")) for tag in TAG.finditer(copy.source)):
         return
     message = "a marketing email without an unsubscribe link"
-    hint = "add a line such as 'Unsubscribe: https://example.com/unsubscribe', or a column with each person's link"
+    hint = (
+        "add a line such as 'Unsubscribe: {{ unsubscribe_url }}' (docs/listening.md), or a link of your own"
+    )
     yield Finding(0, message, hint, "no-opt-out", lenient=True)
 
 

@@ -180,6 +180,9 @@ class Plan(TypedDict):
     where: Annotated[str | None, says("the campaign's filter")]
     limit: int | None
     programme: str | None
+    unsubscribe: Annotated[
+        str | None, says("beginning of the recipients' links to unsubscribe; null if no message has one")
+    ]
     consent: str | None
     waivers: list[Waiver]
     senders: Annotated[Counts, says("recipients by sender")]

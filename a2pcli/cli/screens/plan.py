@@ -74,6 +74,7 @@ def plan_document(run: Run) -> dict[str, Any]:
     summary["samples"] = [_sample_document(sample) for sample in summary["samples"]]
     leaving = leaving_of(summary)
     summary["leaving"] = {**leaving, "finishes_at": iso(leaving["finishes_at"])}
+    summary.setdefault("unsubscribe", None)  # plans of earlier versions
     summary["capacity"] = capacity_document(summary.get("capacity"))
     return {
         "plan": run.id,
@@ -251,6 +252,8 @@ def _facts(run: Run, summary: Mapping[str, Any]) -> RenderableType:
     for line, text in enumerate(quota_lines(summary.get("capacity"), zone_of(run.summary))):
         grid.add_row("" if line else "quota", text)
     _add_times(grid, run, summary)
+    if summary.get("unsubscribe"):
+        grid.add_row("unsubscribe", f"{summary['unsubscribe']}…, where `a2pcli listen` must answer")
     for line, waiver in enumerate(summary.get("waivers", ())):
         grid.add_row("" if line else "waived", Text(waiver_line(waiver), style="yellow"))
     return grid
