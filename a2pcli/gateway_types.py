@@ -90,3 +90,9 @@ def type_names() -> frozenset[str]:
     from importlib.metadata import entry_points
 
     return frozenset((*BUILT_IN, *(point.name for point in entry_points(group=GROUP))))
+
+
+CONFIRM_THEMSELVES = frozenset({"twilio", "telnyx", "plivo", "aws_sms", "sns", "bandwidth"})
+"""Types whose providers confirm STOP and answer HELP unless that is switched off there: twilio.com/docs (opt-out
+keywords), developers.telnyx.com (advanced opt-in/out), docs.aws.amazon.com/sms-voice (self-managed opt-outs); for
+Plivo and Bandwidth it depends on the number, so it is assumed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -47,6 +47,8 @@ class HeardCounts:
     unmatched: int = 0
     matched_later: int = 0
     opted_out: int = 0
+    answered: int = 0
+    """Replies to which an answer is sent."""
 
     def as_mapping(self) -> dict[str, int]:
         """Return the counts by name."""
@@ -75,6 +77,8 @@ class HeardStore:
         self._looked: dict[str, float] = {}
         """When each of these runs was looked at while nobody was sending it."""
         self.counts = HeardCounts()
+        self.on_answers: Callable[[], None] = lambda: None
+        """Called, on the thread that stores, when answers were stored that are to be sent."""
 
     @property
     def name(self) -> str:
@@ -104,6 +108,8 @@ class HeardStore:
                 time.sleep(0.05 * (attempt + 1))
             else:
                 self.counts.add(done)
+                if done.answered:
+                    self.on_answers()
                 return
 
     def _keep_once(self, heard: Sequence[Heard]) -> HeardCounts:
@@ -139,6 +145,7 @@ class HeardStore:
             done.duplicates += taken.is_duplicate
             done.replies += taken.is_unreadable or taken.handled is not None
             done.opted_out += is_stop(taken)
+            done.answered += taken.answered is not None
 
     def _source(self, gateway: str) -> str:
         return f"gateway {gateway} ({self._came})"

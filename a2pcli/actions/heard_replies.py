@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from a2pcli.actions.addresses import is_own, own_numbers
-from a2pcli.actions.optouts import EVERYTHING
+from a2pcli.actions.optouts import EVERYTHING, Scope
 from a2pcli.actions.replies import HandledReply, handle_reply, keep_reply, keeps_texts, stop_keywords
+from a2pcli.actions.responding import Incoming, Responder
 from a2pcli.addresses.any_address import any_address, kind_meant
 from a2pcli.addresses.kinds import Kind
 from a2pcli.addresses.phone.numbers import PhonePolicy, normalise
@@ -15,9 +17,11 @@ from a2pcli.channels import channel_of
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger.records import now_ms
 from a2pcli.ledger.replies import KeptReply
+from a2pcli.ledger.sender_names import sender_scope
 from a2pcli.rules.keywords import Meaning, classify
 
 if TYPE_CHECKING:
+    from a2pcli.actions.responding import AsksPeople
     from a2pcli.config.load import LoadedSettings
     from a2pcli.ledger.store import Ledger
 
@@ -43,13 +47,17 @@ class TakenReply:
     handled: HandledReply | None = None
     is_unreadable: bool = False
     is_duplicate: bool = False
+    answered: str | None = None
+    """The kind of the answer that is to be sent."""
 
 
 class ReplyDesk:
-    """Acts on heard replies and keeps them. ``take`` belongs into a transaction."""
+    """Acts on heard replies, keeps and answers them. ``take`` belongs into a transaction. Raises ``InvalidInput`` if
+    the texts of answers are wrong. ``asking`` may have open questions for people."""
 
-    def __init__(self, ledger: Ledger, settings: LoadedSettings) -> None:
+    def __init__(self, ledger: Ledger, settings: LoadedSettings, asking: Sequence[AsksPeople] = ()) -> None:
         self._ledger, self._settings = ledger, settings
+        self._responder = Responder(ledger, settings, asking)
 
     @cached_property
     def _keywords(self) -> frozenset[str]:
@@ -76,15 +84,32 @@ class ReplyDesk:
         if address is None:
             self._ledger.replies.add([kept], source, keep_texts=texts, now=now)
             return TakenReply(is_unreadable=True)
+        programme = self._ledger.replies.programme_of(address, now if at is None else at)
+        programme = programme or self._settings.settings.programme
+        scope = self._scope(programme, one.to, gateway)
         done = handle_reply(
-            self._ledger, address, one.text, EVERYTHING,
+            self._ledger, address, one.text, scope,
             keywords=self._keywords, now=now, written_at=one.at, is_opt_out=one.is_opt_out,
+            survey_open=self._responder.has_open_question(address, gateway, one.to, now),
         )  # fmt: skip
-        keep_reply(
-            self._ledger, done, done.kept(one.to, at, gateway, one.id), EVERYTHING, source,
-            keep_texts=texts, now=now, run=run,
+        mine = done.kept(one.to, at, gateway, one.id)
+        keep_reply(self._ledger, done, mine, scope, source, keep_texts=texts, now=now, run=run)
+        answered = self._responder.respond(
+            Incoming(
+                address, one.text, channel, gateway, one.to, one.at, mine.event, now, done, scope,
+                programme, one.is_opt_out,
+            )
         )  # fmt: skip
-        return TakenReply(done)
+        return TakenReply(done, answered=answered)
+
+    def _scope(self, programme: str | None, to: str | None, gateway: str) -> Scope:
+        """What a STOP is for, as the settings say; everything if it cannot be told."""
+        wanted = self._settings.settings.replies.scope
+        if wanted == "programme" and programme:
+            return Scope("programme", programme)
+        if wanted == "sender" and to:
+            return Scope("sender", sender_scope(to, gateway))
+        return EVERYTHING
 
     def _address_of(self, sender: str, channel: str) -> str | None:
         """Return the address of whoever wrote, of the kind that the channel has or that it looks like."""

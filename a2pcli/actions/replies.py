@@ -40,7 +40,7 @@ KEPT_TEXT = 120
 class HandledReply:
     """A reply and what was done about it. ``changed``: the suppression list is another one now.
 
-    ``line`` is that of its file.
+    ``line`` is that of its file. ``was_out``: the person had opted out of everything, or of this scope, before.
     """
 
     number: str
@@ -49,6 +49,7 @@ class HandledReply:
     done: str
     changed: bool = False
     line: int | None = None
+    was_out: bool = False
 
     def kept(
         self,
@@ -104,7 +105,8 @@ def handle_reply(
             done = "nothing done: it was written before their newest STOP"
         else:
             done, changed = _start(ledger, number, now)
-    return HandledReply(number, text, reply, done, changed, line)
+    was_out = any(one.scope == EVERYTHING.kind or Scope.of(one).key == scope.key for one in holding)
+    return HandledReply(number, text, reply, done, changed, line, was_out)
 
 
 def stop_keywords(settings: LoadedSettings) -> frozenset[str]:

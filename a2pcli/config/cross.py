@@ -21,7 +21,7 @@ from a2pcli.config.document import Document
 from a2pcli.config.fields import in_utc
 from a2pcli.config.quotas import parse_quotas
 from a2pcli.errors import Problem
-from a2pcli.gateway_types import type_names
+from a2pcli.gateway_types import BUILT_IN_GATEWAYS, type_names
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,31}")
 
@@ -223,13 +223,21 @@ def settings_problems(document: Document) -> Iterator[Problem]:
 
 
 def _listen(document: Document) -> Iterator[Problem]:
-    """The gateways that ``listen:`` names must be there."""
+    """The gateways that ``listen:`` and ``replies: confirmations:`` name must be there."""
     block, gateways = document.data.get("listen"), document.data.get("gateways")
     known = list(gateways) if isinstance(gateways, dict) else []
-    if not isinstance(block, dict):
-        return
-    secrets, unsigned = block.get("secrets"), block.get("unsigned")
+    replies = document.data.get("replies")
+    confirmations = replies.get("confirmations") if isinstance(replies, dict) else None
+    confirmed = confirmations.get("gateways") if isinstance(confirmations, dict) else None
+    secrets, unsigned = (
+        (block.get("secrets"), block.get("unsigned")) if isinstance(block, dict) else (None, None)
+    )
     named: list[tuple[Any, tuple[str | int, ...]]] = [
+        *(
+            (name, ("replies", "confirmations", "gateways", name))
+            for name in (confirmed if isinstance(confirmed, dict) else ())
+            if name not in BUILT_IN_GATEWAYS
+        ),
         *((name, ("listen", "secrets", name)) for name in (secrets if isinstance(secrets, dict) else ())),
         *(
             (name, ("listen", "unsigned", place))
@@ -242,7 +250,7 @@ def _listen(document: Document) -> Iterator[Problem]:
             hint = f"did you mean '{near[0]}'?" if near else "name a gateway that is under `gateways:`"
             message = f"there is no gateway '{name.strip()[:40]}'"
             yield document.problem(
-                message, path, of="key" if path[1] == "secrets" else "value", hint=hint, code="listen"
+                message, path, of="value" if path[1] == "unsigned" else "key", hint=hint, code="listen"
             )
 
 

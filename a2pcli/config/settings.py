@@ -12,6 +12,7 @@ from a2pcli.config.frequency import Frequencies
 from a2pcli.config.law import LawRules, OwnHours
 from a2pcli.config.listen import EnvironmentName, ListenSettings
 from a2pcli.config.quotas import parse_quotas
+from a2pcli.config.replies import RepliesSettings
 from a2pcli.config.retention import Retention
 from a2pcli.config.routes import RouteSettings
 from a2pcli.config.senders import Sender
@@ -79,15 +80,6 @@ class Hooks(Strict):
     failed: Hook = Field(default_factory=list, description="When an error ends `send`")
 
 
-class RepliesKept(Strict):
-    """What the ledger keeps of what people write back."""
-
-    texts: Literal["keep", "drop"] = Field(
-        "drop",
-        description="Whether the ledger keeps the texts of replies, or only how they were understood",
-    )
-
-
 class Programme(Strict):
     """A programme: what people sign up for and leave."""
 
@@ -95,6 +87,9 @@ class Programme(Strict):
         None,
         description="Frequency cap for the programme's marketing messages per person, e.g. `1 per day`, or a list",
     )
+    title: Text | None = Field(None, description="Its name for people, in confirmations of STOP and for HELP")
+    contact: Text | None = Field(None, description="Where its people get help, for HELP")
+    how_often: Text | None = Field(None, description="How often you write to its people, for HELP")
 
 
 class Settings(Strict):
@@ -143,8 +138,9 @@ class Settings(Strict):
         le=3650,
         description="Plans warn if an imported do-not-contact list is older than this many days",
     )
-    replies: RepliesKept = Field(
-        default_factory=RepliesKept, description="What the ledger keeps of people's replies"
+    replies: RepliesSettings = Field(
+        default_factory=RepliesSettings,
+        description="What the ledger keeps of people's replies, and how they are answered",
     )
     listen: ListenSettings = Field(
         default_factory=ListenSettings,

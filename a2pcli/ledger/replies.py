@@ -93,6 +93,13 @@ class Replies(SubStore):
             ).scalar()
             return found
 
+    def programme_of(self, address: str, until: int) -> str | None:
+        """Return the programme of the newest message to the person up to a time (UTC ms); None if it had none."""
+        theirs = _c.address.in_(forms_of(address)) & (_c.at <= until)
+        query = select(_c.programme).where(theirs).order_by(_c.at.desc(), _c.message.desc()).limit(1)
+        with self._ledger.reading() as connection:
+            return connection.execute(query).scalar() or None
+
     def are_from(self, sender: str) -> bool:
         """Return whether a reply of this sender, in this spelling, is stored."""
         with self._ledger.reading() as connection:

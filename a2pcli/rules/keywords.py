@@ -73,6 +73,7 @@ class _Words:
     near: frozenset[str]
     not_near: frozenset[str]
     squeezed: frozenset[str]
+    courtesies: re.Pattern[str]
     wordings: re.Pattern[str]
     refusals: re.Pattern[str]
     negations: frozenset[str]
@@ -119,6 +120,13 @@ def _in_other_words(text: str, seen: str, said: str, words: _Words, own: frozens
     """A reply that is no keyword: a stop that a person reads, something for a person, or nothing."""
     if _is_likely(said, seen, words):
         return Reply(Meaning.STOP, True, "probably an opt-out")
+    rest = " ".join(words.courtesies.sub(" ", said).split())
+    if rest not in ("", said) and (
+        rest in own or _by_keyword(rest, words) is Meaning.STOP or rest in words.stop.alone
+    ):
+        return Reply(Meaning.STOP, True, "an opt-out with a polite word")
+    if rest != said and _by_keyword(rest, words) is Meaning.HELP:
+        return Reply(Meaning.HELP)
     if any(one in words.stop.certain or one in own for one in _ends(text)):
         return Reply(Meaning.STOP, True, "an opt-out with other text")
     bare = unmasked(seen)
@@ -268,6 +276,7 @@ def _words() -> _Words:
         near=frozenset(data["near"]),
         not_near=frozenset(data["not_near"]),
         squeezed=frozenset(squeezed(word) for word in stop.alone if len(word) > 3 and " " not in word),
+        courtesies=re.compile(rf"(?<!\S)(?:{'|'.join(map(re.escape, data['courtesies']))})(?!\S)"),
         wordings=_any(data["wordings"]["patterns"]),
         refusals=_any(data["wordings"]["refusals"]),
         negations=frozenset(data["negations"]),

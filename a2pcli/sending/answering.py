@@ -45,6 +45,12 @@ STORES = 5
 
 POLICY = RetryPolicy(base=2.0, longest=60.0)
 
+_WORDS = {
+    State.PLANNED: "an answer was not accepted and is tried again",
+    State.EXPIRED: "an answer was not accepted before its time was over",
+    State.REJECTED: "an answer was rejected",
+    State.UNKNOWN: "whether an answer was accepted is unknown",
+}
 T = TypeVar("T")
 
 
@@ -98,6 +104,8 @@ class AnswerSender:
                 await self.look()
             except LedgerError as error:
                 self._tell(f"answers wait: {error.problems[0].message}")
+            except Exception as error:
+                self._tell(f"answers wait: {type(error).__name__}")
             with suppress(TimeoutError):
                 async with asyncio.timeout(OFTEN):
                     await self._wake.wait()
@@ -155,6 +163,8 @@ class AnswerSender:
                 await self._hand_over(claimed)
         except LedgerError as error:
             self._tell(f"answers wait: {error.problems[0].message}")
+        except Exception as error:
+            self._tell(f"an answer was not sent, or its outcome is unknown: {type(error).__name__}")
         finally:
             self._busy.pop(whose, None)
             self._mine.discard(answer.number)
@@ -199,6 +209,10 @@ class AnswerSender:
                 state, due_at = State.REJECTED, None
             elif due_at >= answer.until_at:
                 state, due_at = State.EXPIRED, None
+        if state is not State.ACCEPTED and message is not None:
+            self._tell(
+                f"gateway {answer.gateway}: {_WORDS[state]}: {outcome.detail or outcome.code or outcome.verdict}"
+            )
         shared = [] if message is None else self._quotas(answer.gateway, message)
 
         def store() -> None:

@@ -25,7 +25,8 @@ def listen(
 
     Serves /callbacks/GATEWAY for each gateway in the settings whose provider calls back, and stores what comes in
     the ledger before it answers. Signatures are checked; providers that do not sign need a secret in their URL
-    (settings: `listen:`). STOP opts out at once; no confirmation is sent. It may run beside `a2pcli send`.
+    (settings: `listen:`). STOP opts out at once and is confirmed, unless the provider does so; HELP is answered
+    (settings: `replies:`, docs/replies.md). It may run beside `a2pcli send`.
 
     Providers call the public URL in the settings, which a reverse proxy passes on: docs/listening.md. /healthz tells
     whether the listener is alive, /readyz whether it can reach the ledger.
@@ -35,6 +36,7 @@ def listen(
     Ctrl-C or SIGTERM stops it: requests that were accepted are finished first.
     """
     from a2pcli.actions.callback_doors import callback_doors
+    from a2pcli.actions.confirming import ConfirmationTexts
     from a2pcli.actions.heard import listening_store
     from a2pcli.cli.calls import project_at
     from a2pcli.cli.screens.listening import address_of, start_lines, stop_line
@@ -57,7 +59,7 @@ def listen(
         here = address_of(host, socket.getsockname()[1])
         public_url = settings.settings.listen.public_url or here
         doors = callback_doors(settings, public_url)
-        show_problems(doors.problems)
+        show_problems([*doors.problems, *ConfirmationTexts(settings).warnings])
         with listening_store(project, settings, doors.doors) as store:
             listener = make_listener(project, settings, store, public_url, say)
             parts = parts_of(listener)
