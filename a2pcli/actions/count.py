@@ -61,18 +61,18 @@ def describe(text: str, use_smart: bool, reference_bits: int) -> dict[str, Any]:
 def describe_for(text: str, channel: str) -> dict[str, Any]:
     """What ``--channel --json`` prints for a channel that counts characters. Raises ``UsageError`` for one that is not
     known."""
+    from a2pcli.content.lengths import lengths_of
+
     about = CHANNELS.get(channel)
     if about is None or not about.offered:
         raise UsageError(f"--channel {channel}: one of {', '.join(OFFERED)}")
     count = characters(text)
-    named = (("text", about.text), ("text below a picture", about.caption))
     return {
         "channel": channel,
         "characters": count,
         "limits": [
             {"what": what, "most": most, "left": most - count, "fits": count <= most}
-            for what, most in named
-            if most
+            for what, most in lengths_of(channel)
         ],
     }
 

@@ -260,20 +260,42 @@ def test_every_message_can_be_opened_as_a_page_that_runs_nothing(project: Projec
 @pytest.mark.parametrize(
     ("channel", "text", "characters", "limits"),
     [
-        ("telegram", "a😀", 3, [("text", 4_096, True), ("text below a picture", 1_024, True)]),
-        ("telegram", "x" * 2_000, 2_000, [("text", 4_096, True), ("text below a picture", 1_024, False)]),
-        ("messenger", "x" * 2_001, 2_001, [("text", 2_000, False)]),
-        ("viber", "x", 1, [("text", 1_000, True), ("text below a picture", 768, True)]),
-        ("mms", "x", 1, [("text", 1_600, True)]),
-        ("email", "x", 1, []),
+        ("telegram", "a😀", 3, "text 4096, text below a picture 1024, button 64"),
+        ("telegram", "x" * 2_000, 2_000, "text 4096, text below a picture 1024 no, button 64 no"),
+        (
+            "messenger",
+            "x" * 2_001,
+            2_001,
+            "text 2000 no, text with buttons 640 no, first line beside a picture 80 no, the rest beside a picture 80 no,"
+            " button 20 no",
+        ),
+        ("viber", "x", 1, "text 1000, text below a picture 768, button 30"),
+        ("mms", "x", 1, "text 1600, subject 40"),
+        (
+            "whatsapp",
+            "x",
+            1,
+            "text 4096, text below a picture 1024, text with buttons, or of a template 1024, header of a template 60,"
+            " button 20",
+        ),
+        ("rcs", "x" * 26, 26, "text 3072, title of a card 200, description of a card 2000, suggestion 25 no"),
+        ("email", "x", 1, ""),
     ],
 )
 def test_count_says_characters_against_the_channels_limits(
-    tmp_path: Path, channel: str, text: str, characters: int, limits: list[tuple[str, int, bool]]
+    tmp_path: Path, channel: str, text: str, characters: int, limits: str
 ) -> None:
     document = Project(tmp_path).run("count", "--channel", channel, text, "--json").json
     assert document["characters"] == characters
-    assert [(one["what"], one["most"], one["fits"]) for one in document["limits"]] == limits
+    said = (f"{one['what']} {one['most']}{'' if one['fits'] else ' no'}" for one in document["limits"])
+    assert ", ".join(said) == limits
+
+
+def test_count_says_why_a_text_has_more_characters_than_one_sees(tmp_path: Path) -> None:
+    assert (
+        "3 characters (an emoji counts two)" in Project(tmp_path).run("count", "--channel", "rcs", "a😀").out
+    )
+    assert "2 characters\n" in Project(tmp_path).run("count", "--channel", "rcs", "aé").out
 
 
 def test_count_knows_which_channels_there_are(tmp_path: Path) -> None:

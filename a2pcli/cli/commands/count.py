@@ -46,6 +46,8 @@ def register(app: typer.Typer) -> None:
 
         Example:  a2pcli count "20% off until Sunday – don’t miss it"
         """
+        from functools import partial
+
         from a2pcli.actions.count import describe, describe_for
         from a2pcli.cli.terminal.output import print_json
         from a2pcli.errors import UsageError
@@ -57,7 +59,8 @@ def register(app: typer.Typer) -> None:
         elif smart:
             raise UsageError("--smart is for sms: other channels send texts as they are")
         else:
-            document, shown = describe_for(_given(text, file), channel), _show_characters
+            given = _given(text, file)
+            document, shown = describe_for(given, channel), partial(_show_characters, length=len(given))
         if as_json:
             print_json(document)
         else:
@@ -138,17 +141,19 @@ def _show(document: dict[str, Any]) -> None:
     show(Group(head, *_boxes(document), *_notes(document)))
 
 
-def _show_characters(document: dict[str, Any]) -> None:
-    """The same for channels that count characters: the count against each limit."""
+def _show_characters(document: dict[str, Any], length: int) -> None:
+    """The same for channels that count characters: the count against each limit. ``length`` is
+    the number of code points."""
     from rich.console import Group
     from rich.text import Text
 
     from a2pcli.cli.terminal.output import show
 
     count = document["characters"]
+    emoji = "" if count == length else " (an emoji counts two)"
     head = Text()
     head.append(document["channel"], style="bold")
-    head.append(f"   {count:,} character{'' if count == 1 else 's'}")
+    head.append(f"   {count:,} character{'' if count == 1 else 's'}{emoji}")
     lines = [
         Text(
             f"{one['what']}: at most {one['most']:,}, "
