@@ -102,6 +102,7 @@ def sample_messages(ledger: Ledger, run: Run) -> list[Mapping[str, Any]]:
     return [
         {
             **row,
+            "channel": row.get("channel") or run.channel,
             "body": ONE_TIME if run.purpose == "otp" else str(row["body"] or ""),
             "ucs2": row["encoding"] == "UCS-2",
             "content": None if run.purpose == "otp" else content_of(row["content"]),

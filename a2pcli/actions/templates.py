@@ -35,7 +35,7 @@ class TemplatesSynced:
     changed: tuple[str, ...]
     removed: tuple[str, ...]
     unusable: tuple[str, ...]
-    """Templates that WhatsApp would not send now, with their status."""
+    """Templates that cannot be sent now, each with its status or what a campaign cannot fill in."""
 
 
 def sync_templates(project: Project, name: str, out: Path | None = None) -> TemplatesSynced:
@@ -66,7 +66,7 @@ def sync_templates(project: Project, name: str, out: Path | None = None) -> Temp
         tuple(_shown(key) for key in sorted(now.keys() - before.keys())),
         tuple(_shown(key) for key in sorted(now.keys() & before.keys()) if now[key] != before[key]),
         tuple(_shown(key) for key in sorted(before.keys() - now.keys())),
-        tuple(f"{_shown(key)}: {now[key].status}" for key in sorted(now) if now[key].status != "approved"),
+        tuple(f"{_shown(key)}: {now[key].unusable}" for key in sorted(now) if now[key].unusable),
     )
 
 

@@ -28,6 +28,7 @@ _HIDDEN = (
 _UNWANTED = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff]+")
 _SPACES = re.compile(r"\s+")
 _BLANK_LINES = re.compile(r"\n[ \t]*\n(?:[ \t]*\n)+")
+_IMAGE = re.compile(r"<img\b[^<>]*>", re.IGNORECASE)
 _TABS = re.compile(r"\t+")
 
 
@@ -73,8 +74,9 @@ def plain_text(html: str) -> str:
     """What the HTML says, as text: links with their addresses, lists with bullets. Empty where it says nothing."""
     from resiliparse.extract.html2text import extract_plain_text
 
+    # The words that stand for a picture are words of their own, and not a part of the next link.
     text: str = extract_plain_text(
-        html, links=True, alt_texts=True, list_bullets=True, preserve_formatting=True
+        _IMAGE.sub(r" \g<0> ", html), links=True, alt_texts=True, list_bullets=True, preserve_formatting=True
     )
     lines = "\n".join(_TABS.sub("  ", line).rstrip() for line in text.splitlines())
     return _BLANK_LINES.sub("\n\n", lines).strip()

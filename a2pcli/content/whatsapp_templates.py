@@ -22,6 +22,8 @@ PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 MEDIA = ("image", "video", "document")
 HEADERS = ("text", *MEDIA, "location")
 CATEGORIES = ("marketing", "utility", "authentication")
+OTHER = "other"
+"""A category that WhatsApp does not document; ``beyond`` names it, so that no campaign sends such a template."""
 APPROVED = "approved"
 LARGEST = 32_000_000
 """Bytes of a file of templates; an account has at most 6,000."""
@@ -71,6 +73,11 @@ class WhatsAppTemplate:
     id: str = ""
     beyond: str = ""
     """What it has that a campaign cannot fill in (``carousel``); empty for nothing."""
+
+    @property
+    def unusable(self) -> str:
+        """Why it cannot be sent now: its status, or what no campaign can fill in. Empty where it can."""
+        return self.status if self.status != APPROVED else self.beyond and f"with {self.beyond}"
 
     @property
     def key(self) -> tuple[str, str]:
@@ -194,7 +201,7 @@ def _template(entry: Mapping[str, Any]) -> WhatsAppTemplate:
     if kind and kind not in HEADERS:
         raise _Wrong(f"'header' is none of {', '.join(HEADERS)}")
     category = _text(entry, "category").lower()
-    if category not in CATEGORIES:
+    if category not in (*CATEGORIES, OTHER):
         raise _Wrong(f"'category' is none of {', '.join(CATEGORIES)}")
     buttons = entry.get("buttons") or []
     if not isinstance(buttons, list):

@@ -79,6 +79,8 @@ class Checked:
     """What each column of the contacts file is read as."""
     files: Mapping[tuple[str, str], Problem] = field(default_factory=dict)
     """Pictures and files that the first contacts get, by channel and URL, each with its place."""
+    together: Mapping[tuple[str, ...], Problem] = field(default_factory=dict)
+    """The URLs of files that one MMS has, where it has several."""
 
     @property
     def name(self) -> str | None:
@@ -105,8 +107,9 @@ def check_campaign(path: Path) -> Checked:
         problems += [problem for check in checks for problem in check.problems()]
         columns = {name: read for check in reversed(checks) for name, read in check.read_as.items()}
         files = {(check.channel.name, url): at for check in checks for url, at in check.files.items()}
+        together = {urls: at for check in checks for urls, at in check.together.items()}
         waivers = tuple(checks[0].wording.waivers())
-        checked = replace(checked, waivers=waivers, read_as=columns, files=files)
+        checked = replace(checked, waivers=waivers, read_as=columns, files=files, together=together)
     return replace(checked, problems=in_file_order(dict.fromkeys(problems)))
 
 
@@ -143,6 +146,7 @@ class _Check:
         self.found: list[Problem] = []
         self.read_as: Mapping[str, list[str]] = {}
         self.files: Mapping[str, Problem] = {}
+        self.together: Mapping[tuple[str, ...], Problem] = {}
         self.residence: tuple[str, ...] = ()
         law = _attempt(self.found, lambda: law_of(settings)) or Law.load()
         self.law = law
@@ -166,7 +170,7 @@ class _Check:
         }
         sample = self._sample(table, where, [*messages.values(), *contents.templates(), once])
         self.found += contents.problems(sample)
-        self.files = contents.files
+        self.files, self.together = contents.files, contents.together
         if table is not None:
             self.found += [note for note in table.notes if note.code == "short-rows"]
         people = self._people(table, sample)

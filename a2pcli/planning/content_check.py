@@ -54,6 +54,8 @@ class ContentCheck:
         self.files: dict[str, Problem] = {}
         """URLs of pictures and files that the first contacts get, each with a warning at its place, without a message
         yet."""
+        self.together: dict[tuple[str, ...], Problem] = {}
+        """The URLs of the files that one message has, where it has several."""
         if self._is_email and not self._contents:
             at = Problem("the email has no subject", severity=Severity.WARNING, code="no-subject")
             line, column = loaded.document.place(("channel",), of="key")
@@ -94,6 +96,8 @@ class ContentCheck:
         for place, url in enumerate(urls):
             line, column = self.loaded.document.place(("media", place))
             self.files[url] = Problem("", self.loaded.document.path, line, column, severity=Severity.WARNING)
+        if len(urls) > 1:
+            self.together[tuple(urls)] = self.files[urls[0]]
         for one, message, hint in doubtful_files([{"url": url, "type": type_of(url)} for url in urls]):
             at = self.files[one or urls[0]]
             yield replace(at, message=message, hint=hint, code="media")
@@ -139,9 +143,12 @@ class ContentCheck:
     def _note_files(self, content: ContentTexts, frame: Frame) -> None:
         for text in frame["@content"].to_pylist():
             made = content_of(text) or {}
-            for url in (*pictures_of(made), *media_of(made)):
+            cards = [card["media"]["url"] for card in made.get("carousel") or () if card.get("media")]
+            for url in (*pictures_of(made), *media_of(made), *cards):
                 key = next((key for key in ("photo", "image") if made.get(key) == url), "media")
                 self.files.setdefault(url, self._place(content, f"'{content.channel}.{key}'"))
+            if len(several := media_of(made)) > 1:
+                self.together.setdefault(several, self._place(content, f"'{content.channel}.media'"))
 
     def _made(
         self, arm: Arm, content: ContentTexts, templates: dict[str, MessageTemplate], sample: Sample

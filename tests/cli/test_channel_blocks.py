@@ -266,8 +266,8 @@ def test_every_message_can_be_opened_as_a_page_that_runs_nothing(project: Projec
             "messenger",
             "x" * 2_001,
             2_001,
-            "text 2000 no, text with buttons 640 no, first line beside a picture 80 no, the rest beside a picture 80 no,"
-            " button 20 no",
+            "text 2000 no, text with buttons 640 no, first line beside a picture 80 no,"
+            " the rest beside a picture 80 no, button 20 no",
         ),
         ("viber", "x", 1, "text 1000, text below a picture 768, button 30"),
         ("mms", "x", 1, "text 1600, subject 40"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -85,9 +86,46 @@ def test_check_online_asks_for_the_files_and_nothing_else_does(project: Project)
         f"c.yaml:9:12: warning: the file cannot be fetched: the server answers 404 ({there}/gone.png)"
         in ran.err
     )
-    assert "the server calls the file text/html, which mms does not show" in ran.err
-    assert "the file has 6.0 MB; mms takes at most 5.0 MB" in ran.err
+    assert "the server calls the file text/html, which an MMS does not show" in ran.err
+    assert "the file has 6.0 MB; an MMS takes at most 5.0 MB" in ran.err
     assert "fine.png" not in ran.err
+
+
+def test_check_online_adds_up_the_files_of_a_message_and_says_why_one_cannot_be_fetched(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Files(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            if self.path == "/silent.png":
+                time.sleep(0.6)
+            self.send_response(302 if self.path == "/round.png" else 200)
+            self.send_header("Location", "/round.png")
+            self.send_header("Content-Type", "image/png")
+            self.send_header("Content-Length", "400000")
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            """Say nothing."""
+
+    monkeypatch.setattr("a2pcli.actions.files_online.TIMEOUT", 0.3)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Files)
+    Thread(target=server.serve_forever, daemon=True).start()
+    there = f"http://127.0.0.1:{server.server_port}"
+    media = f"mms:\n  media:\n    - url: {there}/{{{{ code }}}}.png\n    - url: {there}/fine.png\n"
+    project.write("c.yaml", MMS + media)
+    codes = ("a", "b", "silent", "round")
+    people = "".join(f"X,+44740012345{n},{code}\n" for n, code in enumerate(codes))
+    project.write("people.csv", f"name,phone,code\n{people}")
+    try:
+        told = project.run("check", "c.yaml", "--online").err
+    finally:
+        server.shutdown()
+    assert told.count("the files of one message have 800 kB: many carriers take no more than 600 kB") == 1
+    assert "cannot be fetched: the server does not answer within" in told
+    assert f"the server redirects again and again ({there}/round.png)" in told
+    project.write("c.yaml", MMS + "media: [http://127.0.0.1:9/x.png]\n")
+    told = project.run("check", "c.yaml", "--online").err
+    assert "cannot be fetched: there is no connection to the server" in told
 
 
 def test_an_mms_that_is_the_second_choice_has_its_files_too(project: Project) -> None:

@@ -91,3 +91,28 @@ def test_the_page_has_each_message_in_a_frame_that_runs_nothing(shop: Project) -
     assert "Hello P0, your order is on its way" in page
     assert shop.run("preview", "order.yaml", "--channel", "email", "--out", "page.html").status == 0
     assert "<p>Order of P0</p>" in (shop.folder / "page.html").read_text()
+
+
+def test_samples_of_a_plan_have_parts_only_where_the_channel_does(shop: Project, tmp_path: Path) -> None:
+    samples = shop.run("plan", "order.yaml").out.split("Sample messages")[1]
+    assert "Subject: Order of P0" in samples
+    assert "1 part" not in samples
+    shop.write(
+        "mms.yaml",
+        "name: mms\nobjective: o\npurpose: transactional\nchannel: mms\ncontacts: people.csv\n"
+        "message: Hello\nmedia: [https://a.example/a.png]\n",
+    )
+    samples = shop.run("plan", "mms.yaml").out.split("Sample messages")[1]
+    assert "price unknown" in samples
+    assert "1 part" not in samples
+
+
+def test_open_says_where_the_page_is_if_no_browser_can_be_started(
+    shop: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", lambda url: bool(opened.append(url)))
+    shown = shop.run("preview", "order.yaml", "--open", "--out", "page.html")
+    assert (shown.status, len(opened)) == (0, 1)
+    assert "written: page.html" in shown.err
+    assert "no browser can be started here: open that file in one" in shown.err

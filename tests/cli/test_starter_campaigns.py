@@ -17,7 +17,7 @@ STARTERS = {
     "viber_delivery": ({"viber"}, "button"),
     "whatsapp_order": ({"whatsapp", "sms"}, "template"),
 }
-"""Of each its channels, and what its content has. Newsletter and Telegram alert have tests of their own, with their texts."""
+"""Of each its channels, and what its content has. Newsletter and Telegram alert have tests of their own."""
 
 
 @pytest.mark.parametrize("name", STARTERS)

@@ -133,11 +133,37 @@ def test_a_list_that_does_not_come_whole_leaves_the_file_as_it_was(
     assert len(list(project.folder.glob("*templates*"))) == 1
 
 
-def test_a_list_whose_pages_go_in_circles_ends(project: Project) -> None:
-    circle = reply(200, {"data": [SALE], "paging": {"next": "x", "cursors": {"after": "7"}}})
-    with Counterpart(circle) as there:
-        assert "1 template in" in sync(project, there).out
-        assert len(there.received) == 2
+@pytest.mark.parametrize("after", ["always the same", "always another"])
+def test_a_list_that_does_not_end_is_not_taken_for_a_whole_one(
+    project: Project, after: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("a2pcli.gateways.providers.template_pages.MOST_PAGES", 20)
+
+    async def act(received: Received, writer: asyncio.StreamWriter) -> bool:
+        cursors = {"after": "7" if after == "always the same" else str(len(there.received))}
+        return await reply(200, {"data": [SALE], "paging": {"next": "x", "cursors": cursors}})(
+            received, writer
+        )
+
+    with Counterpart(act) as there:
+        done = sync(project, there)
+        assert (done.status, len(there.received) <= 20) == (5, True)
+    assert "WhatsApp's templates: the list does not end; nothing was changed" in done.err
+    assert not list(project.folder.glob("*templates*"))
+
+
+def test_templates_that_campaigns_cannot_fill_in_are_named_and_hide_no_others(project: Project) -> None:
+    odd = {**ORDER, "name": "odd", "status": "APPROVED", "category": "ACCOUNT_UPDATE"}
+    cards = {**ORDER, "name": "cards", "status": "APPROVED"}
+    cards["components"] = [*cards["components"], {"type": "CAROUSEL", "cards": []}]
+    with Counterpart(pages([odd, SALE, cards])) as there:
+        done = sync(project, there)
+    assert "3 templates in" in done.out
+    assert (
+        "cannot be sent now: cards (de): with carousel, odd (de): with the category account update"
+        in done.out
+    )
+    assert "approved, with carousel" in project.run("templates", "list", "wa").out
 
 
 def test_a_gateway_without_templates_and_an_account_that_is_not_known_are_told(project: Project) -> None:

@@ -68,7 +68,8 @@ def preview(
         if open_page:
             import webbrowser
 
-            webbrowser.open(page.absolute().as_uri())
+            if not webbrowser.open(page.absolute().as_uri()):
+                say("no browser can be started here: open that file in one")
     if as_json:
         rows = [_with_versions(one, found.senders) for one in found.rows]
         print_json({"campaign": found.campaign, "rows": rows})

@@ -18,7 +18,10 @@ class TemplatesSynced(TypedDict):
     added: Annotated[list[str], says("templates that the file did not have, as `name (language)`")]
     changed: list[str]
     removed: list[str]
-    unusable: Annotated[list[str], says("templates that are not approved, with their status")]
+    unusable: Annotated[
+        list[str],
+        says("templates that cannot be sent now, each with its status or what a campaign cannot fill in"),
+    ]
 
 
 class TemplateOfAccount(TypedDict):

@@ -33,7 +33,8 @@ def _parts(shown: GatewayShown) -> Iterator[RenderableType]:
         why = "not known until its settings are complete and its extra, if it has one, is installed"
         yield from _titled("Can do", Text(why))
     else:
-        yield from _titled("Can do", Text(f"{abilities(can)}; {can.concurrency} requests at the same time"))
+        at_once = f"{can.concurrency} request{'' if can.concurrency == 1 else 's'} at the same time"
+        yield from _titled("Can do", Text(f"{abilities(can)}; {at_once}"))
         told = [
             ("idempotent", can.idempotent, "a repeated request is never delivered twice"),
             ("look-up", can.durable_lookup, "reconcile resolves every unknown message"),

@@ -106,7 +106,7 @@ def plan_screen(run: Run, *, next_step: bool = True, samples: bool = True) -> Re
     if summary["recipients"]:
         pieces += [Text(), _facts(run, summary)]
     if summary["samples"] and samples:
-        pieces += [Text(), Text("Sample messages", style="bold"), *_bubbles(summary["samples"])]
+        pieces += [Text(), Text("Sample messages", style="bold"), *_bubbles(summary["samples"], run.channel)]
     pieces += [Text(), *_closing(run, summary, next_step)]
     return Group(*pieces)
 
@@ -307,13 +307,17 @@ def _list(counts: Mapping[str, int], most: int = 8) -> str:
     return " · ".join(shown) or "none"
 
 
-def _bubbles(samples: list[Mapping[str, Any]]) -> list[RenderableType]:
+def _bubbles(samples: list[Mapping[str, Any]], channel: str) -> list[RenderableType]:
+    """Messages as people see them; each with its channel, where they go by several."""
     shown: list[RenderableType] = []
+    several = any("channel" in sample for sample in samples)
     for sample in samples:
+        by = sample.get("channel") or channel
         variant = f"  {sample['variant']}" if sample["variant"] else ""
-        title = f"{sample['number']}  line {sample['line']:,}{variant}"
+        title = f"{sample['number']}  line {sample['line']:,}{f'  by {by}' if several else ''}{variant}"
         content = sample.get("content")
-        bubble = Bubble(sample["body"], title, facts_of(sample), head=head_lines(content))
+        facts = facts_of({**sample, "channel": by})
+        bubble = Bubble(sample["body"], title, facts, head=head_lines(content))
         shown.append(Padding(bubble, (0, 0, 0, 2), expand=False))
         shown += (Padding(line, (0, 0, 0, 2)) for line in lines_below(content))
     return shown

@@ -29,7 +29,7 @@ def _file(file: TemplatesFile) -> Iterator[RenderableType]:
             one.name,
             one.language,
             one.category,
-            one.status,
+            one.status if not one.beyond else f"{one.status}, with {one.beyond}",
             ", ".join(one.body_places),
             _short(one.text),
         )

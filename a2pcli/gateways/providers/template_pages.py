@@ -9,6 +9,9 @@ from a2pcli.content.whatsapp_templates import WhatsAppTemplate
 from a2pcli.errors import GatewayUnusable
 from a2pcli.gateways.engine.protocol import MaybeSent, NotSent, Unsendable
 
+MOST_PAGES = 1_000
+"""An account has at most 6,000 templates; a page can be as short as the provider likes."""
+
 
 async def all_templates(gateway: Any, title: str) -> Sequence[WhatsAppTemplate]:
     """Return the templates of all pages of a gateway whose provider has ``templates_request`` and ``read_templates``.
@@ -18,7 +21,9 @@ async def all_templates(gateway: Any, title: str) -> Sequence[WhatsAppTemplate]:
     found: list[WhatsAppTemplate] = []
     seen: set[str | None] = set()
     page: str | None = None
-    while page not in seen:  # a list that comes back to a page would never end
+    while True:
+        if page in seen or len(seen) == MOST_PAGES:
+            raise GatewayUnusable(f"{title}'s templates: the list does not end; nothing was changed")
         seen.add(page)
         request = gateway.provider.templates_request(page)
         try:
@@ -30,5 +35,4 @@ async def all_templates(gateway: Any, title: str) -> Sequence[WhatsAppTemplate]:
             raise GatewayUnusable(f"{title}'s templates: {error}") from None
         found += templates
         if page is None:
-            break
-    return found
+            return found

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from a2pcli.content.whatsapp_templates import CATEGORIES, HEADERS, TemplateButton, WhatsAppTemplate
+from a2pcli.content.whatsapp_templates import CATEGORIES, HEADERS, OTHER, TemplateButton, WhatsAppTemplate
 
 FIELDS = "id,name,language,status,category,components"
 A_PAGE = 50
@@ -42,9 +42,7 @@ def _template(item: Mapping[str, Any]) -> WhatsAppTemplate:
     }
     header = components.get("header", {})
     kind = str(header.get("format") or "").lower()
-    category = str(item.get("category") or "").lower()
-    if category not in CATEGORIES:
-        raise ValueError("a template has a category that is not known")
+    category = _needed(item, "category").lower()
     buttons = tuple(
         TemplateButton(
             str(one.get("type") or "other").lower(), str(one.get("text") or ""), str(one.get("url") or "")
@@ -54,10 +52,12 @@ def _template(item: Mapping[str, Any]) -> WhatsAppTemplate:
     )
     beyond = {*components} - _FILLED | {one.type for one in buttons} - _BUTTONS
     beyond |= {kind} - {"", *HEADERS} | ({"location"} & {kind})
+    if category not in CATEGORIES:
+        beyond.add(f"the category {category}")
     return WhatsAppTemplate(
         name=_needed(item, "name"),
         language=_needed(item, "language"),
-        category=category,
+        category=category if category in CATEGORIES else OTHER,
         status=_needed(item, "status").lower(),
         body=str(components.get("body", {}).get("text") or "(no text)"),
         header=kind if kind in HEADERS else "",
