@@ -82,7 +82,7 @@ def check_files(
         checked = check_campaign(file)
         more = [*_gateways(checked)]
         if online:
-            more += unreachable(checked.files, checked.together)
+            more += unreachable(checked.files.each, checked.files.together)
         if checked.campaign is not None and checked.settings is not None and checked.name is not None:
             key = (checked.name, checked.settings.folder.resolve())
             first = names.setdefault(key, file)

@@ -42,7 +42,7 @@ from a2pcli.errors import A2PError, Problem, Severity, in_file_order
 from a2pcli.ledger.optouts import binds
 from a2pcli.planning.check_bounds import budget_findings, schedule_findings
 from a2pcli.planning.consent import asked_of
-from a2pcli.planning.content_check import ContentCheck
+from a2pcli.planning.content_check import ContentCheck, Files
 from a2pcli.planning.email_files import source_place, spot_in
 from a2pcli.planning.lint import RULES, Finding
 from a2pcli.planning.people import address_columns
@@ -77,10 +77,7 @@ class Checked:
     waivers: tuple[Mapping[str, object], ...] = ()
     read_as: Mapping[str, list[str]] = field(default_factory=dict)
     """What each column of the contacts file is read as."""
-    files: Mapping[tuple[str, str], Problem] = field(default_factory=dict)
-    """Pictures and files that the first contacts get, by channel and URL, each with its place."""
-    together: Mapping[tuple[str, ...], Problem] = field(default_factory=dict)
-    """The URLs of files that one MMS has, where it has several."""
+    files: Files = field(default_factory=Files)
 
     @property
     def name(self) -> str | None:
@@ -106,10 +103,10 @@ def check_campaign(path: Path) -> Checked:
         checks = [_Check(view, settings) for view in campaign.views]
         problems += [problem for check in checks for problem in check.problems()]
         columns = {name: read for check in reversed(checks) for name, read in check.read_as.items()}
-        files = {(check.channel.name, url): at for check in checks for url, at in check.files.items()}
-        together = {urls: at for check in checks for urls, at in check.together.items()}
+        for check in checks:
+            checked.files.add(check.files)
         waivers = tuple(checks[0].wording.waivers())
-        checked = replace(checked, waivers=waivers, read_as=columns, files=files, together=together)
+        checked = replace(checked, waivers=waivers, read_as=columns)
     return replace(checked, problems=in_file_order(dict.fromkeys(problems)))
 
 
@@ -145,8 +142,7 @@ class _Check:
         self.settings = settings
         self.found: list[Problem] = []
         self.read_as: Mapping[str, list[str]] = {}
-        self.files: Mapping[str, Problem] = {}
-        self.together: Mapping[tuple[str, ...], Problem] = {}
+        self.files = Files()
         self.residence: tuple[str, ...] = ()
         law = _attempt(self.found, lambda: law_of(settings)) or Law.load()
         self.law = law
@@ -170,7 +166,7 @@ class _Check:
         }
         sample = self._sample(table, where, [*messages.values(), *contents.templates(), once])
         self.found += contents.problems(sample)
-        self.files, self.together = contents.files, contents.together
+        self.files = contents.files
         if table is not None:
             self.found += [note for note in table.notes if note.code == "short-rows"]
         people = self._people(table, sample)

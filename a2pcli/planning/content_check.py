@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +16,7 @@ from a2pcli.contacts.table import Table
 from a2pcli.content.email import GMAIL_CLIPS, missing_library
 from a2pcli.content.mms import doubtful_files, type_of
 from a2pcli.content.templates import MessageTemplate, compile_template
+from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, Problem, Severity
 from a2pcli.frame import Frame
 from a2pcli.message_content import content_of, media_of, pictures_of, size_text
@@ -30,6 +31,20 @@ RENDERED = 200
 """Number of rows that sample contents are made for."""
 _UNQUOTED = re.compile(r"<[a-zA-Z][^<>]*?\s[a-zA-Z-]+=(\{\{)")
 _UNSAFE = re.compile(r"\{\{[^{}]*\|\s*(safe)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """Pictures and files that the first contacts get, each with a warning at its place, without a message yet:
+    ``each`` by channel and URL, ``together`` by the URLs of one MMS that has several."""
+
+    each: dict[tuple[str, str], Problem] = field(default_factory=dict)
+    together: dict[tuple[str, ...], Problem] = field(default_factory=dict)
+
+    def add(self, others: Files) -> None:
+        """Add those of another channel."""
+        self.each.update(others.each)
+        self.together.update(others.together)
 
 
 class ContentCheck:
@@ -51,11 +66,7 @@ class ContentCheck:
         self._contents = {arm.name: arm.content for arm in self._arms if arm.content is not None}
         self._compiled = {name: self._templates(content) for name, content in self._contents.items()}
         self._is_email = self.channel.kind is Kind.EMAIL
-        self.files: dict[str, Problem] = {}
-        """URLs of pictures and files that the first contacts get, each with a warning at its place, without a message
-        yet."""
-        self.together: dict[tuple[str, ...], Problem] = {}
-        """The URLs of the files that one message has, where it has several."""
+        self.files = Files()
         if self._is_email and not self._contents:
             at = Problem("the email has no subject", severity=Severity.WARNING, code="no-subject")
             line, column = loaded.document.place(("channel",), of="key")
@@ -95,11 +106,13 @@ class ContentCheck:
         urls = self.loaded.campaign.media
         for place, url in enumerate(urls):
             line, column = self.loaded.document.place(("media", place))
-            self.files[url] = Problem("", self.loaded.document.path, line, column, severity=Severity.WARNING)
+            self.files.each[self.channel.name, url] = Problem(
+                "", self.loaded.document.path, line, column, severity=Severity.WARNING
+            )
         if len(urls) > 1:
-            self.together[tuple(urls)] = self.files[urls[0]]
+            self.files.together[tuple(urls)] = self.files.each[self.channel.name, urls[0]]
         for one, message, hint in doubtful_files([{"url": url, "type": type_of(url)} for url in urls]):
-            at = self.files[one or urls[0]]
+            at = self.files.each[self.channel.name, one or urls[0]]
             yield replace(at, message=message, hint=hint, code="media")
 
     def _templates(self, content: ContentTexts) -> dict[str, MessageTemplate]:
@@ -146,9 +159,10 @@ class ContentCheck:
             cards = [card["media"]["url"] for card in made.get("carousel") or () if card.get("media")]
             for url in (*pictures_of(made), *media_of(made), *cards):
                 key = next((key for key in ("photo", "image") if made.get(key) == url), "media")
-                self.files.setdefault(url, self._place(content, f"'{content.channel}.{key}'"))
+                place = self._place(content, f"'{content.channel}.{key}'")
+                self.files.each.setdefault((self.channel.name, url), place)
             if len(several := media_of(made)) > 1:
-                self.together.setdefault(several, self._place(content, f"'{content.channel}.media'"))
+                self.files.together.setdefault(several, self._place(content, f"'{content.channel}.media'"))
 
     def _made(
         self, arm: Arm, content: ContentTexts, templates: dict[str, MessageTemplate], sample: Sample
