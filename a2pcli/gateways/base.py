@@ -29,7 +29,8 @@ class Capabilities:
     ``durable_lookup``: ``lookup`` can tell for certain whether a reference was accepted. ``finds``: what a look-up
     finds is true, but what it does not find may have been accepted all the same. ``idempotent``: a resend with the
     same reference is never delivered twice. ``expires``: it passes ``Message.validity`` on, after which the provider
-    no longer delivers. ``revokes``: it can revoke messages (``Revokes``). ``ascii_mailboxes``: it refuses email
+    no longer delivers. ``revokes``: it can revoke messages (``Revokes``,
+    ``RevokesById``). ``ascii_mailboxes``: it refuses email
     addresses with letters beyond ASCII before the @. ``delivers``: messages leave this machine.
     If not, ``instead`` says what happens to them, like ``written to a file``; prompts, plans and reports repeat it.
     """
@@ -193,6 +194,15 @@ class Revokes(Protocol):
     async def revoke(self, to: str, reference: str) -> bool | None:
         """Return True if the provider confirms that it will not deliver, False if it is too late, None if it does
         not say. A confirmed message may still be delivered: its receipt counts."""
+        ...
+
+
+@runtime_checkable
+class RevokesById(Protocol):
+    """A gateway that can revoke a message that was not delivered yet, by the ids that it gave it."""
+
+    async def revoke_by_id(self, to: str, asked: Sequence[Submitted]) -> bool | None:
+        """Return as ``Revokes.revoke`` does, for the message with these ids: one, or one for each part."""
         ...
 
 

@@ -20,6 +20,7 @@ from a2pcli.dataclass import dataclass
 from a2pcli.ledger import plan_store
 from a2pcli.ledger.alternatives import Alternative, next_after
 from a2pcli.ledger.attempt_ids import ROWS_PER_RUN, is_later, message_of
+from a2pcli.ledger.attempt_senders import attempt_sender
 from a2pcli.ledger.exchanges import Fall
 from a2pcli.ledger.records import SENDABLE, Run, RunState
 from a2pcli.ledger.schema import falling
@@ -46,6 +47,7 @@ class Due:
     channel: str | None
     address: str | None
     settled_at: int | None
+    sender: str | None
     reference: str
 
 
@@ -105,6 +107,7 @@ def due(connection: Connection, run: Run, now: int, most: int) -> list[Due]:
         _a.channel,
         _a.address,
         _a.settled_at,
+        attempt_sender(run.sender).label("sender"),
     )
     query = (
         select(*columns)
@@ -113,7 +116,8 @@ def due(connection: Connection, run: Run, now: int, most: int) -> list[Due]:
         .order_by(_f.at, _f.attempt)
         .limit(most)
     )
-    return [Due(*row, run.reference(row[0] % ROWS_PER_RUN)) for row in connection.execute(query)]
+    rows = connection.execute(query).mappings()
+    return [Due(**row, reference=run.reference(row["attempt"] % ROWS_PER_RUN)) for row in rows]
 
 
 def told(connection: Connection, run: Run, lost: Sequence[int], arrived: Sequence[int], now: int) -> None:

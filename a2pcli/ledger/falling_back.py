@@ -73,8 +73,8 @@ def fall_back(
     """Decide the due fallbacks in one transaction: plan the next attempt of each that has ended, and forget the
     others, except those about which the provider is asked again."""
     again = _to_ask_again(run, due, revoked, now)
+    falling.note(connection, run, [_later(one, now) for one in due if one.attempt in again])
     due = [one for one in due if one.attempt not in again]
-    falling.note(connection, run, [Fall(id, now + ASK_AGAIN) for id in sorted(again)])
     expired = [
         one for one in due if _is_open(one, now) and _is_over(one, now) and one.attempt not in revoked.asked
     ]
@@ -105,6 +105,12 @@ def _to_ask_again(run: Run, due: Sequence[Due], revoked: Revocations, now: int) 
         for one in due
         if one.attempt in unclear and now < (one.settled_at or 0) + after * 1000 + GIVES_UP
     }
+
+
+def _later(one: Due, now: int) -> Fall:
+    """Return when a provider is asked again, or the validity that it was given is over."""
+    at = now + ASK_AGAIN
+    return Fall(one.attempt, at if one.expires_at is None else min(at, one.expires_at), one.expires_at)
 
 
 _LOST = frozenset(map(str, NEGATIVE))

@@ -21,6 +21,7 @@ from a2pcli.ledger import counting, deliveries, told_optouts
 from a2pcli.ledger.attempt_ids import nth_attempt
 from a2pcli.ledger.core import SubStore
 from a2pcli.ledger.deliveries import Applied, pieces
+from a2pcli.ledger.falling import Due
 from a2pcli.ledger.faults import retrying
 from a2pcli.ledger.plans import run_from_row
 from a2pcli.ledger.receipt_ids import FEW, ids_in_common, ids_of_attempts, unmatched_by_id
@@ -216,6 +217,21 @@ class Inbox(SubStore):
                     has_ended = one.delivery in (*ARRIVED, *NEGATIVE)
                     known[one.gateway_id] = known.get(one.gateway_id, False) or has_ended
         return found
+
+    def ids_to_revoke(self, gateway: str, due: Sequence[Due]) -> dict[int, list[str] | None]:
+        """Return the ids by which the gateway can revoke these attempts, by attempt: of a message in parts, those of
+        each. None if a part has arrived, or another message has one of the ids; attempts without an id are absent."""
+        known = {one.attempt: {one.gateway_id: None} for one in due if one.gateway_id}
+        with self._ledger.reading() as connection:
+            told = deliveries.told_of(connection, list(known))
+        for id, reports in told.items():
+            known[id] |= dict.fromkeys(one.gateway_id for one in reports if one.total and one.gateway_id)
+        arrived = {id for id, reports in told.items() if any(one.delivery in ARRIVED for one in reports)}
+        shared = self.shared_ids(gateway, {each for ids in known.values() for each in ids})
+        return {
+            id: None if id in arrived or not shared.isdisjoint(ids) else list(ids)
+            for id, ids in known.items()
+        }
 
     def keep_totals(self, also: Collection[int] = ()) -> None:
         """Recount the runs with messages accepted by a receipt, and those in ``also``. Call it once at the end of an

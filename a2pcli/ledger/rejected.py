@@ -6,7 +6,9 @@ country; never unknown ones. People who may not be messaged stay excluded, and t
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import field
 from typing import Any
 
 from sqlalchemy import bindparam, insert, update
@@ -14,7 +16,7 @@ from sqlalchemy.engine import Connection
 
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger import attempt_counts, caps, falling, other_forms, refusals
-from a2pcli.ledger.alternatives import by_another_channel
+from a2pcli.ledger.alternatives import by_another_channel, gateway_of
 from a2pcli.ledger.optouts import binds
 from a2pcli.ledger.outcomes import note_each
 from a2pcli.ledger.plan_rows import NAMES, PlanRows, Wanted, as_rows, of_attempts
@@ -45,15 +47,19 @@ class Rejection:
     sentence: str
     messages: int
     may_go: int
+    gateways: Mapping[str, int] = field(default_factory=dict)
+    """How many of them each gateway rejected."""
 
 
 def rejections(connection: Connection, run: Run, now: int) -> list[Rejection]:
     """Return the rejected messages of the run by code, most frequent first."""
     codes: dict[str, tuple[str, int, int]] = {}
+    gateways: dict[str, Counter[str]] = defaultdict(Counter)
     for row, code, may_go in _refused(connection, run, now):
         sentence, many, free = codes.get(code, ("", 0, 0))
         codes[code] = (sentence or row["detail"] or "", many + 1, free + may_go)
-    found = [Rejection(code, *of) for code, of in codes.items()]
+        gateways[code][row["gateway"] or gateway_of(run, row["channel"])] += 1
+    found = [Rejection(code, *of, dict(sorted(gateways[code].items()))) for code, of in codes.items()]
     return sorted(found, key=lambda one: (-one.messages, one.code))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from a2pcli.dataclass import dataclass
+from a2pcli.ledger.alternatives import names_of
 from a2pcli.ledger.history import Event
 from a2pcli.ledger.records import Run, StateTotals, Totals
 from a2pcli.messages import State
@@ -52,6 +53,7 @@ def run_document(run: Run) -> dict[str, Any]:
         "purpose": run.purpose,
         "channel": run.channel,
         "gateway": run.gateway,
+        "gateways": list(names_of(run)),
         **rehearsal_document(run),
         "sender": run.sender,
         "digest": run.digest,

@@ -6,10 +6,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from a2pcli.errors import LedgerUnavailable
-from a2pcli.gateways.base import Gateway, Revokes
+from a2pcli.gateways.base import Gateway, Revokes, RevokesById, Submitted
 from a2pcli.gateways.by_channel import parts_of
 from a2pcli.ledger.alternatives import gateway_of
 from a2pcli.ledger.falling import Due
@@ -48,9 +48,10 @@ class Follower:
     ) -> None:
         self._run, self._writer, self._time, self._clock = run, writer, time, clock
         self._fell_back = fell_back
-        self._revoking = {one.name: one for one in parts_of(gateway) if isinstance(one, Revokes)}
-        self._revoking = {
-            name: one for name, one in self._revoking.items() if _gateway(one).capabilities.revokes
+        self._revoking: dict[str, Revokes | RevokesById] = {
+            one.name: one
+            for one in parts_of(gateway)
+            if one.capabilities.revokes and isinstance(one, Revokes | RevokesById)
         }
         self._is_on = is_on
         self._task: asyncio.Task[FallenBack] | None = None
@@ -115,8 +116,10 @@ class Follower:
             by_gateway[one.gateway or gateway_of(self._run, one.channel)].append(one)
         told: dict[int, bool] = {}
         for name, mine in by_gateway.items():
-            room = asyncio.Semaphore(AT_A_TIME)
-            answers = await asyncio.gather(*(self._ask(name, one, room) for one in mine))
+            room, ids = asyncio.Semaphore(AT_A_TIME), {}
+            if isinstance(self._revoking[name], RevokesById):
+                ids = await self._writer.ids_to_revoke(name, mine)
+            answers = await asyncio.gather(*(self._ask(name, one, ids, room) for one in mine))
             pairs = zip(mine, answers, strict=True)
             told |= {one.attempt: answer for one, answer in pairs if answer is not None}
         return Revocations(
@@ -125,18 +128,22 @@ class Follower:
             frozenset(id for id, is_done in told.items() if not is_done),
         )
 
-    async def _ask(self, name: str, one: Due, room: asyncio.Semaphore) -> bool | None:
+    async def _ask(
+        self, name: str, one: Due, ids: Mapping[int, list[str] | None], room: asyncio.Semaphore
+    ) -> bool | None:
         """Ask the gateway to revoke one message. Return its answer, or None if it fails, so that it is asked again."""
         async with room:
             try:
                 async with asyncio.timeout(PATIENCE):
-                    return await self._revoking[name].revoke(one.address or "", one.reference)
+                    gateway = self._revoking[name]
+                    if isinstance(gateway, Revokes):
+                        return await gateway.revoke(one.address or "", one.reference)
+                    mine = ids.get(one.attempt, [])
+                    if mine is None:
+                        return False
+                    asked = [Submitted(one.reference, id, one.sender) for id in mine]
+                    return await gateway.revoke_by_id(one.address or "", asked) if asked else None
             except Exception as error:
                 kind = type(error).__name__
                 log.warning("gateway %s could not take %s back: %s", name, one.reference, kind)
                 return None
-
-
-def _gateway(one: Revokes) -> Gateway:
-    assert isinstance(one, Gateway)
-    return one

@@ -248,6 +248,10 @@ class LedgerWriter:
         """Return how many attempts may still be followed by another channel, and when the first (UTC ms)."""
         return await self._on_thread(lambda: self._ledger.attempts.falling(self._run))
 
+    async def ids_to_revoke(self, gateway: str, due: Sequence[Due]) -> dict[int, list[str] | None]:
+        """Return the ids by which a gateway can revoke these attempts; see ``Inbox.ids_to_revoke``."""
+        return await self._on_thread(lambda: self._ledger.receipts.ids_to_revoke(gateway, due))
+
     async def fall_back(self, due: Sequence[Due], revoked: Revocations) -> FallenBack:
         """Plan the next attempt for those that have ended; durable when it returns."""
         attempts = self._ledger.attempts

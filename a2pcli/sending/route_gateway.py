@@ -19,6 +19,8 @@ class RouteGateway:
         """Until when it takes nothing, whatever its breaker says."""
         self.why: str | None = None
         self.is_down = False
+        self.is_less = False
+        """Whether it was noted that it lost a part of its share, or all of it."""
         self.rejected = 0
         """Messages that it has rejected in a row."""
         self.asked_until = float("-inf")

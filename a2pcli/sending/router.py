@@ -198,16 +198,23 @@ class Router:
         stopped = state.is_stopped(now)
         if stopped:
             state.share.lose_all(now)  # it comes back from the least
-        held = state.lane.pace.held(now) > LONG
+        held = state.lane.pace.held(now)
         share = state.share.now(now)
-        if not state.is_down and (stopped or held or share < ILL):
-            state.is_down = True
-            others = [one for one in self._states if one != name and self._is_usable(one, None, now)]
-            to = f"; {' and '.join(others)} stand{'' if len(others) > 1 else 's'} in" if others else ""
-            self._note(name, f"{name} lost its share: {state.why or 'it fails'}{to}")
-        elif state.is_down and not stopped and not held and share >= WELL:
-            state.is_down = False
+        is_ill = stopped or held > LONG or share < ILL
+        if not state.is_down and is_ill:
+            state.is_down = state.is_less = True
+            self._note_loss(name, "its share", now)
+        elif not state.is_less and held > 0 and share < WELL:
+            state.is_less = True
+            self._note_loss(name, "a part of its share", now)
+        elif state.is_less and not is_ill and share >= WELL:
+            state.is_down = state.is_less = False
             self._note(name, f"{name} has its share again")
+
+    def _note_loss(self, name: str, what: str, now: float) -> None:
+        others = [one for one in self._states if one != name and self._is_usable(one, None, now)]
+        to = f"; {' and '.join(others)} stand{'' if len(others) > 1 else 's'} in" if others else ""
+        self._note(name, f"{name} lost {what}: {self._states[name].why or 'it fails'}{to}")
 
     def _note(self, name: str, detail: str) -> None:
         self._switches.append(Switch(self._clock(), name, detail))

@@ -14,6 +14,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "reporting"))
 
+from clikit import Project
 from reportkit import number, plan, send
 from runkit import Cli
 from runkit import cli as cli
@@ -42,7 +43,7 @@ def test_runs_lists_the_newest_first(cli: Cli, ledger: Ledger, sent: Run) -> Non
     later = plan(ledger, "winter-sale", recipients=3, now=time.time_ns() // 1_000_000)
     head, first, second, *_ = cli("runs").out.splitlines()
     assert head.split() == [
-        "run", "campaign", "state", "when", "recipients", "accepted", "rejected", "unknown", "left", "cost",
+        "run", "campaign", "state", "when", "recipients", "accepted", "rejected", "unknown", "left", "cost", "via",
     ]  # fmt: skip
     assert first.split()[:3] == [later.id, "winter-sale", "planned"]
     assert second.split()[:3] == [sent.id, "spring-sale", "paused"]
@@ -221,3 +222,31 @@ def test_help_has_an_example(cli: Cli, command: str) -> None:
     said = cli(command, "--help")
     assert said.status == 0
     assert "Example:" in said.out
+
+
+def test_runs_and_retry_name_the_gateways_that_messages_really_went_by(project: Project) -> None:
+    """Of several channels, and of a route: not the run's first gateway for all of them."""
+    project.write(
+        "a2pcli.yaml",
+        "region: GB\ngateways:\n  mail: {type: simulator}\n"
+        "  first: {type: simulator, seed: a, mix: {permanent: 100%}}\n  second: {type: simulator, seed: b}\n"
+        "routes: {main: {order: [first, second]}}\n",
+    )
+    project.write(
+        "order.yaml",
+        "name: order\nobjective: Tell them\npurpose: transactional\ncontacts: people.csv\nmessage: It is ready\n"
+        "channels: {email: {gateway: mail, sender: a@example.org}, sms: {gateway: main, sender: ACME}}\n"
+        "email: {subject: Order}\nwaive: {no-reply: a test}\n",
+    )
+    project.write("people.csv", "phone,email\n,p@example.org\n+447911123456,\n+447911123457,\n")
+    assert project.run("send", "order.yaml", "--yes").status == 4
+    for columns in ("60", "200"):
+        assert "mail and route main (first, second)" in " ".join(
+            project.run("runs", COLUMNS=columns).out.split()
+        )
+    [run] = project.run("runs", "--json").json["runs"]
+    assert (run["gateway"], run["gateways"]) == ("mail", ["mail", "first", "second"])
+    shown = project.run("retry", run["run"])
+    assert "2 rejected by gateway first" in shown.out + shown.err
+    asked = project.run("retry", run["run"], "--json", "--yes").json
+    assert [one["gateways"] for one in asked["rejections"]] == [{"first": 2}]

@@ -18,7 +18,8 @@ from typing import Any, Self
 import smpplib.smpp
 from smpplib import consts
 
-SUBMIT, DELIVER, QUERY, UNBIND, ENQUIRE, NACK, RESPONSE = 0x4, 0x5, 0x3, 0x6, 0x15, 0x80000000, 0x80000000
+SUBMIT, DELIVER, QUERY, UNBIND, CANCEL, ENQUIRE = 0x4, 0x5, 0x3, 0x6, 0x8, 0x15
+NACK = RESPONSE = 0x80000000
 BINDS = {0x1: "receiver", 0x2: "transmitter", 0x9: "transceiver"}
 
 
@@ -119,12 +120,16 @@ class Smsc:
     hang_up_at_once: bool = False
     query: Querying | None = None
     """None for an operator that does not know query_sm."""
+    cancel: Callable[[str], int | None] | None = None
+    """From the id of a cancel_sm to the status of the answer, None for no answer. None for an operator that does not
+    know cancel_sm."""
 
     def __post_init__(self) -> None:
         self.received: list[Submitted] = []
         self.binds: list[tuple[str, str, str, str]] = []
         self.pdus: list[tuple[int, int, int]] = []
         self.queries: list[tuple[str, tuple[int, int, str]]] = []
+        self.cancelled: list[tuple[str, str, tuple[int, int, str], tuple[int, int, str]]] = []
         self.acknowledged: list[tuple[int, int]] = []
         self.accepted: list[Submitted] = []
         self.most_open = self._open = 0
@@ -212,6 +217,8 @@ class Smsc:
                 self._say(writer, one, answer)
         elif command == QUERY:
             self._query(writer, sequence, octets[16:])
+        elif command == CANCEL:
+            self._cancel(writer, sequence, octets[16:])
         elif command == DELIVER | RESPONSE:
             self.acknowledged.append((sequence, status))
 
@@ -240,6 +247,23 @@ class Smsc:
             writer.write(pdu(QUERY | RESPONSE, sequence, status=answer))
         elif answer is not None:
             writer.write(pdu(QUERY | RESPONSE, sequence, answer))
+
+    def _cancel(self, writer: asyncio.StreamWriter, sequence: int, body: bytes) -> None:
+        service, id, rest = body.split(b"\0", 2)
+        source, _, to = rest[2:].partition(b"\0")
+        assert to.endswith(b"\0")
+        asked = id.decode()
+        self.cancelled.append(
+            (
+                service.decode(),
+                asked,
+                (rest[0], rest[1], source.decode()),
+                (to[0], to[1], to[2:-1].decode()),
+            )
+        )
+        status = 0x3 if self.cancel is None else self.cancel(asked)
+        if status is not None:
+            writer.write(pdu(NACK if self.cancel is None else CANCEL | RESPONSE, sequence, status=status))
 
     def _say(self, writer: asyncio.StreamWriter, one: Submitted, answer: Answer) -> None:
         self._open -= 1

@@ -57,6 +57,11 @@ const server = smpp.createServer({}, session => {
       message_id: pdu.message_id, final_date: new Date(Date.UTC(2026, 2, 1, 10, 1)), message_state: 2, error_code: 0,
     }));
   });
+  session.on('cancel_sm', pdu => {
+    const isOurs = ids.get(pdu.message_id) === pdu.source_addr && pdu.dest_addr_ton === 1 && pdu.dest_addr_npi === 1;
+    const isThere = isOurs && pdu.destination_addr.startsWith('447911200') && pdu.service_type === '';
+    session.send(pdu.response({command_status: isThere ? 0 : smpp.ESME_RCANCELFAIL}));
+  });
   session.on('submit_sm', pdu => {
     const text = pdu.short_message && pdu.short_message.message;
     console.log(JSON.stringify({
@@ -220,6 +225,15 @@ def test_npms_smpp_is_asked_what_became_of_a_message(node: tuple[int, list[dict[
     )
     assert found.at == 1_772_359_260_000
     assert other == "the operator could not look it up (0x67)"
+
+
+def test_npms_smpp_takes_a_message_back(node: tuple[int, list[dict[str, Any]]]) -> None:
+    async def work(gateway: Any) -> list[bool | None]:
+        ((outcome,),) = [await gateway.submit([message(to="+447911200778")])]
+        ours, other = (Submitted("r2345678-000001", outcome.gateway_id, one) for one in ("ACME", "OTHER"))
+        return [await gateway.revoke_by_id("+447911200778", [one]) for one in (other, ours)]
+
+    assert used(node[0], work) == [False, True]
 
 
 @pytest.fixture(scope="module")

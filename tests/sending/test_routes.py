@@ -162,3 +162,16 @@ def test_a_day_in_which_a_provider_fails_in_every_way(ledger: Ledger) -> None:
     assert told.count("a has its share again") >= 18
     for hour in range(2, 22):
         assert share_of(a, b, hour * 3600 + 1800, hour * 3600 + 3600) > 0.95, hour
+
+
+def test_a_provider_that_asks_to_wait_a_moment_loses_a_part_of_its_share_and_it_is_said(
+    ledger: Ledger,
+) -> None:
+    waits = Way(takes=False, status=429, headers={"Retry-After": "2"})
+    a, b = Provider("a", lambda now: waits if 20 <= now < 21 else WELL), Provider("b")
+    run = routed_run(ledger, COUNT)
+    send_through(ledger, run, [a, b], PER_SECOND)
+    assert judged(ledger, run, [a, b], COUNT) == {"accepted": COUNT}
+    lost, back = switches(ledger, run)
+    assert lost.startswith("a lost a part of its share: ")
+    assert back == "a has its share again"

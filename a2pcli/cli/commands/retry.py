@@ -68,6 +68,8 @@ def _ask(due: Retry) -> None:
 
 def _screen(due: Retry) -> Any:
     """Every code with its count and sentence; those that were not chosen are dim."""
+    from collections import Counter
+
     from rich.console import Group
     from rich.table import Table
     from rich.text import Text
@@ -85,7 +87,11 @@ def _screen(due: Retry) -> Any:
         style = "" if one in due.chosen else "dim"
         table.add_row(f"{one.messages:,}", one.code, sentence, style=style)
     total = sum(one.messages for one in found)
-    head = Text(f"run {run.id} of {run.campaign}: {total:,} rejected by gateway {run.gateway}")
+    by = sum((Counter(one.gateways) for one in found), Counter[str]())
+    named = ", ".join(by) if len(by) < 2 else ", ".join(f"{name} ({many:,})" for name, many in by.items())
+    head = Text(
+        f"run {run.id} of {run.campaign}: {total:,} rejected by gateway{'s' if len(by) > 1 else ''} {named}"
+    )
     return Group(head, table)
 
 

@@ -193,6 +193,7 @@ class Rejection(TypedDict):
     sentence: str
     messages: int
     may_go: Annotated[int, says("those that can be planned again")]
+    gateways: Annotated[dict[str, int], says("how many of them each gateway rejected")]
     chosen: Annotated[bool, says("whether they are among those that --code names")]
 
 

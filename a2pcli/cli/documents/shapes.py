@@ -48,6 +48,7 @@ class RunFacts(TypedDict):
     purpose: str
     channel: str
     gateway: str
+    gateways: Annotated[list[str], says("all that its messages may go by: those of each channel and route")]
     delivers: Annotated[bool | None, says("whether messages are sent to a provider; null if unknown")]
     instead: Annotated[str | None, says("what happens to them instead, like: written to a file")]
     sender: Annotated[str | None, says("null if the account chooses, or each row has its own")]

@@ -13,6 +13,7 @@ from a2pcli.cli.screens.listing import RUN_STYLES, fits
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger.records import RunState, now_ms
 from a2pcli.moments import minute
+from a2pcli.reporting.channel_story import gateway_names
 from a2pcli.reporting.runs import WITHOUT_ROWS, RunLine
 from a2pcli.reporting.values import instead_of_sending, local, money_with_unpriced
 
@@ -45,6 +46,7 @@ class _Runs:
             table.add_column(name, no_wrap=True)
         for name in ("recipients", "accepted", "rejected", "unknown", "left", "cost"):
             table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("via", no_wrap=True)
         for line in self.lines:
             cost = _cost(line)
             counts = (line.accepted, line.rejected, line.unknown, line.left + line.in_flight)
@@ -56,6 +58,7 @@ class _Runs:
                 f"{line.recipients:,}",
                 *(f"{count:,}" if count else "·" for count in counts),
                 f"({cost})" if cost and not _is_spent(line) else cost,
+                gateway_names(line.run),
             )
         return table
 
@@ -65,7 +68,7 @@ class _Runs:
             yield Text.assemble(
                 (run.id, "bold"), "  ", run.campaign, "  ", _state(line), "  ", when(line.at, self.now)
             )
-            yield Padding(Text(_figures(line)), (0, 0, 0, 2))
+            yield Padding(Text(f"{_figures(line)}, via {gateway_names(run)}"), (0, 0, 0, 2))
 
 
 def _state(line: RunLine) -> Text:

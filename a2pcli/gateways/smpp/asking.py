@@ -1,4 +1,5 @@
-"""Asks an operator by query_sm what became of messages that it gave an id (SMPP 3.4, 4.8).
+"""Asks an operator by query_sm what became of messages that it gave an id, and by cancel_sm to take them back (SMPP
+3.4, 4.8 and 4.9).
 
 A message is asked for by the id exactly as the answer to its submit had it. Another spelling of an id could be that of
 another message.
@@ -14,7 +15,7 @@ from a2pcli.delivery import NEGATIVE
 from a2pcli.gateways.base import Submitted
 from a2pcli.gateways.codes import Code
 from a2pcli.gateways.smpp import pdu
-from a2pcli.gateways.smpp.addressing import source
+from a2pcli.gateways.smpp.addressing import Address, recipient, recipient_kind, source
 from a2pcli.gateways.smpp.ids import MessageIds
 from a2pcli.gateways.smpp.inbound import AS_RECEIVED
 from a2pcli.gateways.smpp.link import NotBound
@@ -41,7 +42,8 @@ PARTLY = "the operator has a part of it, and gave no id for another"
 NO_ID = "its id cannot be written in a query_sm"
 RECEIPTS_ID = "its id is known only from a receipt, which may spell it otherwise than the answer"
 
-_QUERY_FAILED, _INVALID_ID = 0x67, 0x0C
+_QUERY_FAILED, _CANCEL_FAILED, _INVALID_ID = 0x67, 0x11, 0x0C
+_REMEMBERED = 10_000
 _LONGEST_ID = 64
 
 
@@ -58,6 +60,9 @@ class Asker:
         self._block, self._bound, self._meaning, self._ids = block, bound, meaning, ids
         self._silent = 0
         self._ended: str | None = None
+        self._cancelled: dict[
+            tuple[str, str], None
+        ] = {}  # recipient and id: a part that was taken back already
 
     async def ask(self, asked: Sequence[Submitted]) -> list[Receipt | str]:
         """A receipt for each, or why there is none."""
@@ -71,25 +76,56 @@ class Asker:
         await asyncio.gather(*[work() for _ in range(min(len(asked), self._block.window, AT_ONCE))])
         return found
 
+    async def cancel(self, to: str, asked: Sequence[Submitted]) -> bool | None:
+        """Whether the operator will not deliver the message with these ids: True if it took back every part, False if
+        it is too late for one, None if it does not say."""
+        number = recipient(to)
+        if number is None or self._ended is not None:
+            return None
+        kind = recipient_kind(self._block.destination)
+        destination = Address(*kind, number)
+        for one in asked:
+            if (number, one.gateway_id) in self._cancelled:
+                continue
+            answer = await self._answer(one, pdu.CANCEL_SM, destination)
+            if isinstance(answer, str):
+                return None
+            if answer.status in (_CANCEL_FAILED, _INVALID_ID):
+                return False
+            if answer.status != pdu.OK:
+                return None
+            self._cancelled[number, one.gateway_id] = None
+            if len(self._cancelled) > _REMEMBERED:
+                del self._cancelled[next(iter(self._cancelled))]
+        return True if asked else None
+
     async def _one(self, one: Submitted) -> Receipt | str:
+        answer = await self._answer(one, pdu.QUERY_SM)
+        if isinstance(answer, str):
+            return answer
+        return self._receipt(one, answer.body) if answer.status == pdu.OK else self._refused(answer.status)
+
+    async def _answer(
+        self, one: Submitted, command: int, destination: Address | None = None
+    ) -> pdu.Pdu | str:
+        """Return the operator's answer, asked again while it throttles; or why there is none."""
         loop, pause = asyncio.get_running_loop(), FIRST_PAUSE
         until = loop.time() + PATIENCE
         while True:
-            answer = await self._query(one)
+            answer = await self._exchanged(one, command, destination)
             if isinstance(answer, str):
                 return answer
             self._silent = 0
             if answer.command == pdu.GENERIC_NACK or answer.status == pdu.INVALID_COMMAND:
                 self._ended = UNSUPPORTED
                 return UNSUPPORTED
-            if answer.status == pdu.OK:
-                return self._receipt(one, answer.body)
-            if self._meaning(answer.status).meaning != "rate" or loop.time() + pause > until:
-                return self._refused(answer.status)
+            is_throttled = answer.status != pdu.OK and self._meaning(answer.status).meaning == "rate"
+            if not is_throttled or loop.time() + pause > until:
+                return answer
             await asyncio.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
 
-    async def _query(self, one: Submitted) -> pdu.Pdu | str:
+    async def _exchanged(self, one: Submitted, command: int, destination: Address | None) -> pdu.Pdu | str:
         id, address = one.gateway_id, source(one.sender or self._block.sender, self._block.source)
         if address is None or len(id) > _LONGEST_ID or not (id.isascii() and id.isprintable()):
             return NO_ID
@@ -97,11 +133,13 @@ class Asker:
             return RECEIPTS_ID
         try:
             session = await self._bound()
-            return await session.ask(
-                pdu.QUERY_SM,
-                lambda sequence: pdu.query(sequence, id, address.ton, address.npi, address.text),
-                self._block.timeout,
-            )
+
+            def make(sequence: int) -> bytes:
+                if destination is not None:
+                    return pdu.cancel(sequence, id, address, destination)
+                return pdu.query(sequence, id, address.ton, address.npi, address.text)
+
+            return await session.ask(command, make, self._block.timeout)
         except NotBound as error:
             self._ended = f"no connection to the operator: {error.detail} ({error.code})"
             return self._ended

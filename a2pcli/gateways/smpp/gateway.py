@@ -49,6 +49,7 @@ class SmppGateway:
             expires=True,
             longest_validity=LONGEST_VALIDITY,
             finds_by_id=True,
+            revokes=True,
         )
         self.leaving: Callable[[Sequence[Message]], None] = lambda _batch: None
         self._codes: dict[int, Code] = {int(code, 0): known for code, known in load_codes("smpp").items()}
@@ -58,6 +59,7 @@ class SmppGateway:
         self._inbound = Inbound(block)
         self._links: list[Link] = []
         self._is_open = False
+        self._canceller = self._asker()
 
     @property
     def keep(self) -> Keep | None:
@@ -113,10 +115,17 @@ class SmppGateway:
     async def find(self, asked: Sequence[Submitted]) -> Sequence[Receipt | str]:
         """Ask by query_sm."""
 
+        return await self._asker().ask(asked)
+
+    async def revoke_by_id(self, to: str, asked: Sequence[Submitted]) -> bool | None:
+        """Ask for the message to be taken back, by cancel_sm."""
+        return await self._canceller.cancel(to, asked)
+
+    def _asker(self) -> Asker:
         async def bound() -> Session:
             return self._free() or await self._bound()
 
-        return await Asker(self._block, bound, self._meaning, self._inbound.ids).ask(asked)
+        return Asker(self._block, bound, self._meaning, self._inbound.ids)
 
     async def check(self) -> Health:
         """Bind, as sending does, and ask for a sign of life."""

@@ -17,7 +17,7 @@ HEADER = Struct(">LLLL")
 RESPONSE = 0x80000000
 GENERIC_NACK = 0x80000000
 BIND_RECEIVER, BIND_TRANSMITTER, BIND_TRANSCEIVER = 0x1, 0x2, 0x9
-QUERY_SM, SUBMIT_SM, DELIVER_SM, UNBIND, ENQUIRE_LINK = 0x3, 0x4, 0x5, 0x6, 0x15
+QUERY_SM, SUBMIT_SM, DELIVER_SM, UNBIND, CANCEL_SM, ENQUIRE_LINK = 0x3, 0x4, 0x5, 0x6, 0x8, 0x15
 OUTBIND, ALERT_NOTIFICATION = 0xB, 0x102
 SUBMIT_SM_RESP, DELIVER_SM_RESP = RESPONSE | SUBMIT_SM, RESPONSE | DELIVER_SM
 
@@ -91,6 +91,17 @@ def read_id(body: bytes) -> str:
 def query(sequence: int, message_id: str, ton: int, npi: int, source: str) -> bytes:
     """A query_sm for the message that was submitted from this source and got this id (SMPP 3.4, 4.8.1)."""
     return pdu(QUERY_SM, sequence, _text(message_id) + bytes([ton, npi]) + _text(source))
+
+
+def cancel(
+    sequence: int, message_id: str, source: tuple[int, int, str], destination: tuple[int, int, str]
+) -> bytes:
+    """A cancel_sm for the message with this id; both addresses (TON, NPI, text) as its submit had them (SMPP 3.4,
+    4.9.1). The service type is for whole groups of messages."""
+    body = b"\0" + _text(message_id)
+    for ton, npi, text in (source, destination):
+        body += bytes([ton, npi]) + _text(text)
+    return pdu(CANCEL_SM, sequence, body)
 
 
 class Queried(NamedTuple):
