@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+
+class LogFormat(StrEnum):
+    """Formats of ``--log-format``."""
+
+    JSON = "json"
+
 
 Ledger = Annotated[
     str | None,

@@ -119,6 +119,11 @@ class ListenSettings(Strict):
         default_factory=list,
         description="Addresses of reverse proxies whose `X-Forwarded-For` is believed, like `127.0.0.1`",
     )
+    traces: Text | None = Field(
+        None,
+        description="Where OpenTelemetry traces of requests are sent (OTLP over HTTP), like "
+        "`http://127.0.0.1:4318/v1/traces`; needs `a2pcli[otel]`",
+    )
     per_address: Pace = Field(
         "20/s",
         description="Requests, other than callbacks, that one network address may make",

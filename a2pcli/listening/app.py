@@ -14,13 +14,15 @@ from starlette.routing import BaseRoute, Mount, Route, Router
 from a2pcli.actions.callback_doors import PATH, Heard, Refusal
 from a2pcli.listening.bodies import AGAIN, Bodies, headers_of, path_of, said
 from a2pcli.listening.notices import Notices
+from a2pcli.listening.observing import observed
 from a2pcli.listening.storing import Storing, TooMuch
 
 if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from a2pcli.actions.callback_doors import CallbackDoor
     from a2pcli.listening.listener import Part
+    from a2pcli.listening.observing import Observer
 
 READY_FOR = 1.0
 """Seconds for which an answer about the ledger is repeated."""
@@ -41,6 +43,11 @@ class Callbacks:
         self._doors, self._broken, self._storing, self._notices = doors, broken, storing, notices
         self._prefix, self._bodies = prefix, bodies
         self._good: dict[bytes, Response] = {}
+
+    @property
+    def gateways(self) -> frozenset[str]:
+        """The gateways whose providers may call."""
+        return frozenset(self._doors)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -130,7 +137,9 @@ class Alive:
         await said(200, "ok")(scope, receive, send)
 
 
-def make_app(callbacks: Callbacks, ready: Ready, parts: Sequence[Part], public_url: str) -> Starlette:
+def make_app(
+    callbacks: Callbacks, ready: Ready, parts: Sequence[Part], public_url: str, *observers: Observer
+) -> ASGIApp:
     """Return the app. It also answers under the path of the public URL, for proxies that leave it in front."""
     routes: list[BaseRoute] = [
         Route("/callbacks/{gateway}", callbacks),
@@ -143,4 +152,4 @@ def make_app(callbacks: Callbacks, ready: Ready, parts: Sequence[Part], public_u
     mounted: list[BaseRoute] = [Mount(prefix, app=Router(routes, redirect_slashes=False))] if prefix else []
     app = Starlette(routes=[*routes, *mounted])
     app.router.redirect_slashes = False
-    return app
+    return observed(app, routes, parts, callbacks.gateways, *observers)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from a2pcli.actions.heard import HeardStore
     from a2pcli.actions.project import Project
     from a2pcli.config.load import LoadedSettings
+    from a2pcli.listening.observing import Observer
 
 Found = TypeVar("Found")
 
@@ -35,8 +36,12 @@ WORKERS, MOST_WAITING = 4, 400
 """Threads that work on requests of the parts, and how many requests may wait for one."""
 
 
+ANSWERS_WITHIN = 25.0
+"""Seconds that the work on a request may take before it is answered with 503; what was begun is finished."""
+
+
 class Busy(Exception):
-    """More requests wait than may wait; nothing of this one was done."""
+    """More requests wait than may wait, or the work on this one takes long: it may come again later."""
 
 
 class Workers:
@@ -47,14 +52,19 @@ class Workers:
         self._waiting = 0
 
     async def run(self, work: Callable[..., Found], *arguments: Any) -> Found:
-        """Return what the function returns. Raises ``Busy`` before it begins, and what the function raises."""
+        """Return what the function returns. Raises ``Busy``, and what the function raises."""
         if self._waiting >= MOST_WAITING:
             raise Busy
         self._waiting += 1
+        running = asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
+        running.add_done_callback(self._done)
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
-        finally:
-            self._waiting -= 1
+            return await asyncio.wait_for(asyncio.shield(running), ANSWERS_WITHIN)
+        except TimeoutError:
+            raise Busy from None
+
+    def _done(self, _future: object) -> None:
+        self._waiting -= 1
 
     def close(self) -> None:
         """Wait for what is running."""
@@ -84,12 +94,14 @@ class Listener:
 @dataclass(frozen=True, slots=True)
 class Part:
     """A part of the listener. ``lines`` are shown when it starts; ``background`` runs from then until the stop;
-    ``close`` is called when the last request is answered, before the ledger is closed."""
+    ``close`` is called when the last request is answered, before the ledger is closed, and ``observe`` after each
+    request."""
 
     routes: Sequence[BaseRoute]
     lines: Sequence[str] = ()
     background: Sequence[Callable[[], Coroutine[Any, Any, None]]] = ()
     close: Callable[[], None] | None = None
+    observe: Observer | None = None
 
 
 def make_listener(

@@ -25,12 +25,15 @@ if TYPE_CHECKING:
     from a2pcli.actions.callback_doors import Doors
     from a2pcli.actions.heard import HeardStore
     from a2pcli.listening.listener import Listener, Part
+    from a2pcli.listening.observing import Observer
 
 MATCHES_EVERY, MATCHES_FOR_LESS_THAN = 2.0, 30
 """Seconds between two searches for the messages of receipts; at least this multiple of how long one takes."""
 
 STOPS_WITHIN = 30
 """Seconds that requests may take that were accepted before the stop."""
+
+MOST_CONNECTIONS = 4_000
 
 NOT_STORED = "not stored, requests are answered with 503"
 NOT_MATCHED = "receipts could not be matched to their messages, which is tried again"
@@ -68,10 +71,11 @@ def serve(
     parts: Sequence[Part],
     tell: Callable[[str], None],
     started: Callable[[], None],
+    *observers: Observer,
 ) -> None:
     """Serve until SIGTERM or Ctrl-C; return when all that was accepted is stored and answered. SIGHUP reads the tokens
     again."""
-    asyncio.run(_serve(listening, doors, listener, parts, tell, started))
+    asyncio.run(_serve(listening, doors, listener, parts, tell, started, observers))
 
 
 async def _serve(
@@ -81,6 +85,7 @@ async def _serve(
     parts: Sequence[Part],
     tell: Callable[[str], None],
     started: Callable[[], None],
+    observers: Sequence[Observer],
 ) -> None:
     notices, store = listener.notices, listener.store
     storing = Storing(store.keep, lambda error: notices.note(f"{NOT_STORED}: {_why(error)}"))
@@ -92,7 +97,7 @@ async def _serve(
 
     ready = Ready(is_ready)
     callbacks = Callbacks(doors.doors, doors.broken, storing, notices, listener.prefix, listener.bodies)
-    server = _Server(_config(make_app(callbacks, ready, parts, listener.public_url)))
+    server = _Server(_config(make_app(callbacks, ready, parts, listener.public_url, *observers)))
     storing.start()
     reread = asyncio.Event()
     background = [
@@ -132,6 +137,19 @@ def _config(app: object) -> uvicorn.Config:
         proxy_headers=False,  # the public URL is in the settings
         timeout_keep_alive=65,  # longer than proxies keep theirs
         timeout_graceful_shutdown=STOPS_WITHIN,
+        limit_concurrency=_most_connections(),
+    )
+
+
+def _most_connections() -> int:
+    """How many connections are served; further ones are answered with 503. The ledger and the log need files too."""
+    try:
+        import resource
+    except ModuleNotFoundError:
+        return MOST_CONNECTIONS
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return (
+        MOST_CONNECTIONS if files == resource.RLIM_INFINITY else max(50, min(MOST_CONNECTIONS, files - 100))
     )
 
 

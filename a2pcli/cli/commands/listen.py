@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from a2pcli.cli.options import Ledger
+from a2pcli.cli.options import Ledger, LogFormat
 
 
 def register(app: typer.Typer) -> None:
@@ -19,6 +19,10 @@ def listen(
         str, typer.Option(metavar="ADDRESS", help="Address to listen on; 0.0.0.0 for all networks.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, metavar="PORT", help="Port; 0 for any.")] = 8080,
+    log_format: Annotated[
+        LogFormat | None,
+        typer.Option("--log-format", help="json: the log as JSON on stdout, one object a line."),
+    ] = None,
     ledger: Ledger = None,
 ) -> None:
     """Receive delivery receipts and replies that providers send to a URL of yours.
@@ -40,19 +44,20 @@ def listen(
     from a2pcli.actions.heard import listening_store
     from a2pcli.cli.calls import project_at
     from a2pcli.cli.screens.listening import address_of, start_lines, stop_line
-    from a2pcli.cli.terminal.output import LogStyle, say, use
+    from a2pcli.cli.terminal.output import LogStyle, emit, say, use
     from a2pcli.cli.terminal.problems import show_problems
     from a2pcli.errors import Problem, UsageError
 
     try:
         from a2pcli.listening.listener import make_listener, parts_of
+        from a2pcli.listening.observing import as_events
         from a2pcli.listening.server import bound, serve
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("a2pcli"):
             raise
         hint = "install it with: pip install 'a2pcli[listen]'"
         raise UsageError(Problem("`listen` needs packages that are not installed", hint=hint)) from None
-    use(LogStyle.TIMED)
+    use(LogStyle.EVENTS if log_format else LogStyle.TIMED)
     project = project_at(ledger, ask=False)
     settings = project.settings()
     with bound(host, port) as socket:
@@ -65,10 +70,12 @@ def listen(
             parts = parts_of(listener)
 
             def started() -> None:
+                emit("listen.started", url=here, public_url=public_url, gateways=sorted(doors.doors))
                 for line in start_lines(here, store.name, doors, settings.settings.listen.secrets):
                     say(line)
                 for line in (line for part in parts for line in part.lines):
                     say(f"  {line}")
 
-            serve(socket, doors, listener, parts, say, started)
+            serve(socket, doors, listener, parts, say, started, *([as_events(emit)] if log_format else []))
+            emit("listen.stopped", **store.counts.as_mapping())
             say(stop_line(store.counts))

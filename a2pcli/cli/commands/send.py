@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,12 +11,6 @@ from a2pcli.cli import options
 
 if TYPE_CHECKING:
     from a2pcli.actions.campaign_test import CampaignTest
-
-
-class LogFormat(StrEnum):
-    """Formats of ``--log-format``."""
-
-    JSON = "json"
 
 
 def register(app: typer.Typer) -> None:
@@ -56,7 +49,7 @@ def send(
         bool, typer.Option("--quiet", "-q", help="Print only errors and why the exit status is not 0.")
     ] = False,
     log_format: Annotated[
-        LogFormat | None,
+        options.LogFormat | None,
         typer.Option(help="Log format: one JSON event per line on stdout.", metavar="json"),
     ] = None,
     clock_is_right: Annotated[

@@ -1,0 +1,51 @@
+"""What is going on in a ledger, for a page that is looked at often and for metrics. Addresses are masked."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from a2pcli.addresses.kinds import masked
+from a2pcli.ledger.erased_people import is_hash
+from a2pcli.ledger.latest import LatestReceipt, LatestReply, latest_receipts, latest_replies
+from a2pcli.reporting.runs import current_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from a2pcli.ledger.store import Ledger
+    from a2pcli.reporting.runs import RunLine
+
+LONGEST_SHOWN = 300
+"""Characters of a reply that a list shows."""
+
+
+def runs_now(ledger: Ledger, limit: int) -> list[RunLine]:
+    """The newest runs, newest first, without plans that were overtaken."""
+    return current_runs(ledger, limit).lines
+
+
+def receipts_now(ledger: Ledger, limit: int) -> list[LatestReceipt]:
+    """The newest receipts, newest first."""
+    return [replace(one, address=shown(one.address)) for one in latest_receipts(ledger, limit)]
+
+
+def replies_now(ledger: Ledger, limit: int) -> list[LatestReply]:
+    """The newest replies, newest first."""
+    return [
+        replace(one, address=shown(one.address) or "", text=(one.text or "")[:LONGEST_SHOWN] or None)
+        for one in latest_replies(ledger, limit)
+    ]
+
+
+def runs_by_state(ledger: Ledger) -> Mapping[str, int]:
+    """How many runs are in each state."""
+    return Counter(str(run.state) for run in ledger.runs.all())
+
+
+def shown(address: str | None) -> str | None:
+    """An address as a page may show it."""
+    if address is None:
+        return None
+    return "erased" if is_hash(address) else masked(address)
