@@ -272,17 +272,21 @@ def one_by_one(connection: Connection, run: Run) -> None:
         connection.execute(select(func.pg_advisory_xact_lock(_TAKING, run.number)))
 
 
-def take(connection: Connection, run: Run, *, shared: bool = False) -> Hold | Holder:
+def take(
+    connection: Connection, run: Run, *, shared: bool = False, before: tuple[Holder, ...] = ()
+) -> Hold | Holder:
     """Take the run, or return the living holder that has it; ``shared`` joins others who share it.
 
-    The caller commits, together with what becomes of the claims of ``Hold.before``.
+    The caller commits a ``Hold``, together with what becomes of the claims of ``Hold.before``. It rolls back if it got
+    a holder: others that have ended may have been removed by then, and their claims must not be lost. ``before`` are
+    holders already removed in this transaction.
     """
     one_by_one(connection, run)
-    before, parts = [], [0]
+    removed, parts = [*before], [0]
     for holder in holders_of(connection, run):
         gone = evict(connection, run, holder)
         if gone is not None:
-            before.append(gone)
+            removed.append(gone)
         elif not (shared and holder.part):
             return next((one for one in holders_of(connection, run) if one.token == holder.token), holder)
         else:
@@ -301,8 +305,8 @@ def take(connection: Connection, run: Run, *, shared: bool = False) -> Hold | Ho
         with connection.begin_nested():
             connection.execute(insert(senders).values(run=run.number, part=part, **values))
     except IntegrityError:  # another process was faster
-        return take(connection, run, shared=shared)
-    return Hold(run, token, part, tuple(before))
+        return take(connection, run, shared=shared, before=tuple(removed))
+    return Hold(run, token, part, tuple(removed))
 
 
 def evict(connection: Connection, run: Run, holder: Holder) -> Holder | None:

@@ -19,7 +19,7 @@ from a2pcli.ledger.attempt_ids import FIRST_ATTEMPT
 from a2pcli.ledger.holds import Holder
 from a2pcli.ledger.plan_store import ChunkHead
 from a2pcli.ledger.records import Run
-from a2pcli.ledger.tables import ROWS_PER_RUN, attempts, leases, plan_chunks
+from a2pcli.ledger.tables import ROWS_PER_RUN, attempts, leases, plan_chunks, senders
 from a2pcli.messages import State
 
 _l, _a = leases.c, attempts.c
@@ -38,7 +38,19 @@ IS_MINE = _of_this_row(_mine)
 
 def claimed_by(gone: Holder) -> ColumnElement[bool]:
     """Return the condition for attempts that an ended holder may have claimed."""
-    return _of_this_row(_l.token == gone.token) if gone.part else not_(_of_this_row())
+    return claimed_with(gone.token) if gone.part else not_(_of_this_row())
+
+
+def claimed_with(token: int) -> ColumnElement[bool]:
+    """Return the condition for attempts in chunks leased with this token."""
+    return _of_this_row(_l.token == token)
+
+
+def without_sender(connection: Connection, run: Run) -> list[int]:
+    """Return the tokens of leases whose sender is not in the ledger."""
+    known = exists().where(senders.c.run == _l.run, senders.c.token == _l.token)
+    query = select(_l.token).distinct().where(_l.run == run.number, not_(known))
+    return list(connection.execute(query).scalars())
 
 
 def not_of_others(token: int) -> ColumnElement[bool]:

@@ -138,19 +138,20 @@ def _take_patiently(ledger: HasEngine, run: Run) -> Hold:
 
 
 def _take(ledger: HasEngine, run: Run, *, shared: bool = False) -> Hold:
-    def work() -> Hold | Holder:
+    def work() -> Hold:
         with ledger.engine.begin() as connection:
             if not _has_files(ledger) and not _nobody_of_old(connection, run):
                 raise RunBusy(_busy(run, None))
             found = holds.take(connection, run, shared=shared and plan_store.exist(connection, run))
-            for gone in found.before if isinstance(found, Hold) else ():
+            if isinstance(found, Holder):  # rolls back, so that claims of removed holders stay theirs
+                raise RunBusy(_busy(run, found))
+            for gone in found.before:
                 lose_claims(ledger.url, connection, run, gone)
+            free_chunks_of_nobody(connection, run)
             return found
 
     with plainly(ledger.url):
         found = retrying(work)
-        if isinstance(found, Holder):
-            raise RunBusy(_busy(run, found))
         holds.keep(found)
         for gone in found.before:
             in_flight.discard(ledger.url, run, gone.token)
@@ -167,6 +168,18 @@ def lose_claims(url: URL, connection: Connection, run: Run, gone: Holder) -> Non
     lose(connection, run, now_ms(), left, only=leases.claimed_by(gone))
     leases.give_up(connection, run, gone.token)
     counting.keep(connection, run)
+
+
+def free_chunks_of_nobody(connection: Connection, run: Run) -> None:
+    """Free chunks whose sender is no longer in the ledger; its open claims become unknown. Earlier versions could leave
+    such chunks behind, and no sender would get them."""
+    from a2pcli.ledger import counting, leases
+    from a2pcli.ledger.outcomes import lose
+
+    for token in leases.without_sender(connection, run):
+        lose(connection, run, now_ms(), only=leases.claimed_with(token))
+        leases.give_up(connection, run, token)
+        counting.keep(connection, run)
 
 
 def _nobody_of_old(connection: Connection, run: Run) -> bool:

@@ -79,6 +79,7 @@ def lease_more(
         if found is not None:
             lock.lose_claims(url, connection, run, found)
             gone.append(found)
+    lock.free_chunks_of_nobody(connection, run)
     progress = claims.anew(connection, run, progress)
     mine = claims.more_chunks(connection, run, progress, hold.token, now)
     return Leased(progress, mine, tuple(gone), steady() - began)

@@ -98,6 +98,11 @@ def chunk_of(id: int) -> int:
     return (id % 2**32 - 1) // CHUNK
 
 
+def _holders(ledger: Ledger, run: Run) -> list[holds.Holder]:
+    with ledger.reading() as connection:
+        return holds.holders_of(connection, run)
+
+
 def states(ledger: Ledger, run: Run) -> dict[str, int]:
     return {state: many for state, many in ledger.runs.totals(run).by_state.items() if many}
 
@@ -155,6 +160,40 @@ def test_a_sender_that_is_at_work_takes_over_from_one_that_is_gone(ledger: Ledge
     assert sorted(first.claim(10)) == list(range(lost[-1] + 1, lost[-1] + 6))
     first.settle([*mine, *first.open])
     assert states(ledger, run) == {"accepted": 15, "unknown": 5}
+
+
+def test_a_command_that_is_refused_the_run_leaves_the_claims_of_a_gone_sender_as_they_are(
+    ledger: Ledger, start: Start
+) -> None:
+    run = chunked(ledger, chunks=2)
+    first, second = start(run), start(run)
+    lost, mine = first.claim(), second.claim(10)
+    first.die()
+    with pytest.raises(RunBusy), sender_lock(ledger, run):
+        pass
+    assert {holder.token for holder in _holders(ledger, run)} == {first.hold.token, second.hold.token}
+    second.settle(mine)
+    second.ledger.attempts._progress[run.number].leases_from = 0.0
+    assert sorted(second.claim(10)) == list(range(lost[-1] + 1, lost[-1] + 6))
+    assert states(ledger, run) == {"accepted": 10, "unknown": 5, "submitting": 5}
+
+
+@pytest.mark.parametrize("joins", [True, False], ids=["who joins", "who is at work"])
+def test_a_chunk_whose_sender_is_not_in_the_ledger_is_taken_over(
+    ledger: Ledger, start: Start, joins: bool
+) -> None:
+    """As earlier versions could leave it."""
+    run = chunked(ledger, chunks=2)
+    first, second = start(run), start(run)
+    mine, lost = first.claim(10), second.claim()
+    second.die()
+    with ledger.engine.begin() as connection:
+        connection.execute(text(f"DELETE FROM senders WHERE token = {second.hold.token}"))
+    first.settle(mine)
+    sender = start(run) if joins else first
+    sender.ledger.attempts._progress[run.number].leases_from = 0.0
+    assert sorted(sender.claim(10)) == list(range(lost[-1] + 1, lost[-1] + 6))
+    assert states(ledger, run) == {"accepted": 10, "unknown": 5, "submitting": 5}
 
 
 def test_what_waits_for_another_try_stays_with_the_sender_of_its_chunk(ledger: Ledger, start: Start) -> None:
