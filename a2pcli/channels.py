@@ -20,7 +20,8 @@ class Channel:
     ``media``: it carries pictures and files. ``reads``: receipts tell that a message was read.
     ``phone_law``: rules of the law that name no channels bind it, since they are about messages to phones.
     ``text`` and ``caption``: characters that a text may have, and one that stands below a picture; 0 where the channel
-    sets no limit. ``window``: seconds after the person wrote for which it takes a text of one's own; 0 for always.
+    sets no limit. ``window``: seconds after the person wrote for which it takes a text of one's own; 0 for always. A
+    WhatsApp template and a Messenger message with a tag may leave later.
     """
 
     name: str
@@ -71,7 +72,7 @@ CHANNELS: dict[str, Channel] = {
         # core.telegram.org/bots/api: sendMessage, sendPhoto
         Channel("telegram", Kind.HANDLE, offered=True, text=4_096, caption=1_024),
         # developers.facebook.com/docs/messenger-platform: Send API
-        Channel("messenger", Kind.HANDLE, offered=True, reads=True, text=2_000),
+        Channel("messenger", Kind.HANDLE, offered=True, reads=True, text=2_000, window=24 * 3_600),
         # developers.viber.com/docs/api/rest-bot-api: by the id of a subscriber, which is no phone number
         Channel("viber", Kind.HANDLE, offered=True, reads=True, text=1_000, caption=768),
     )

@@ -19,6 +19,13 @@ def content_of(text: str | None) -> dict[str, Any] | None:
     return None if text is None else json.loads(text)
 
 
+def needs_window(text: str | None) -> bool:
+    """Whether a message with this content (JSON text) leaves only while the service window is open: on channels with
+    one, all but approved templates and messages with a tag do."""
+    given = content_of(text) or {}
+    return not ("template" in given or "tag" in given)
+
+
 def head_lines(content: Mapping[str, Any] | None) -> tuple[str, ...]:
     """The lines that stand above the text: ``Subject: …``."""
     return tuple(_head(content)) if content else ()

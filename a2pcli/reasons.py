@@ -84,7 +84,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.EMPTY_MESSAGE: "the message is empty",
     Reason.INVALID_TEXT: "the message contains characters that cannot be encoded",
     Reason.TOO_LONG: "the message is longer than the limit allows",
-    Reason.OUTSIDE_WINDOW: "WhatsApp takes a free text only within 24 hours after the person wrote",
+    Reason.OUTSIDE_WINDOW: "the channel takes a free text only within 24 hours after the person wrote",
     Reason.NOT_REACHABLE: "the provider says that the channel does not reach this person",
     Reason.UNPRICED: "no price is known for this destination, and the campaign excludes unpriced messages",
     Reason.DUPLICATE: "duplicate of an earlier row with the same number or address",

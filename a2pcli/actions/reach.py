@@ -87,9 +87,9 @@ def _recipients(made: Prepared) -> Iterator[str]:
 
     from a2pcli.planning.frames import alive
     from a2pcli.planning.pipeline import planned_chunks
-    from a2pcli.planning.spec import CompiledSpec, no_keys
+    from a2pcli.planning.spec import CompiledSpec
 
-    spec = replace(made.spec, people=replace(made.spec.people, unreachable=no_keys()))
+    spec = replace(made.spec, people=replace(made.spec.people, unreachable={}))
     for frame in planned_chunks(made.table, spec, CompiledSpec(spec), None, made.new_clocks()):
         yield from frame["@address"].filter(pa.array(alive(frame))).to_pylist()
 

@@ -7,7 +7,7 @@ changed, so that what a later attempt sends is what was approved.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -36,6 +36,9 @@ class Alternative:
     country: str | None = None
     clock: int | None = None
     consent_until: int | None = None
+    instead: bool = False
+    """Whether it stands in for the message before it, on the same channel, if that one's service window has closed; it
+    never follows an attempt that was made."""
     route: str | None = None
     """The gateways by which it may go, where a route chooses (``route_legs``)."""
 
@@ -55,19 +58,27 @@ def alternatives_of(text: str | None) -> list[Alternative]:
 _NAMES = frozenset(Alternative.__slots__)
 
 
-def next_after(text: str | None, channel: str | None) -> Alternative | None:
-    """Return what is tried after the attempt by this channel (None: the first attempt's); None if nothing is."""
+def next_after(text: str | None, channel: str | None, body: str | None = None) -> Alternative | None:
+    """Return what is tried after an attempt by this channel that came to nothing (None: the first attempt); None if
+    nothing is. ``body`` is the attempt's text: see ``place_of``."""
     found = alternatives_of(text)
-    if channel is None:
-        return found[0] if found else None
-    places = [place for place, one in enumerate(found) if one.channel == channel]
-    at = places[0] + 1 if places else 0
-    return found[at] if at < len(found) else None
+    at = 0 if channel is None else place_of(found, channel, body) + 1
+    return next((one for one in found[at:] if not one.instead), None)
 
 
-def by_channel(text: str | None, channel: str | None) -> Alternative | None:
-    """Return the alternative on this channel, or None."""
-    return next((one for one in alternatives_of(text) if one.channel == channel), None)
+def by_channel(text: str | None, channel: str | None, body: str | None = None) -> Alternative | None:
+    """Return the alternative that a later attempt on this channel has, or None."""
+    found = alternatives_of(text)
+    at = place_of(found, channel, body)
+    return found[at] if at >= 0 else None
+
+
+def place_of(every: Sequence[Alternative], channel: str | None, body: str | None) -> int:
+    """Return the position of the alternative on this channel, -1 for none. Of two, a message and the one that stands in
+    for it, it is the one with this text; the first if the text is not known any more."""
+    places = [place for place, one in enumerate(every) if one.channel == channel]
+    same = [place for place in places if every[place].body == body]
+    return (same or places or [-1])[0]
 
 
 def channels_of(run: Run) -> Mapping[str, Mapping[str, Any]]:

@@ -21,7 +21,7 @@ def ways_of_fresh(run: Run, rows: Sequence[Fresh]) -> dict[int, Way]:
     if not channels_of(run):
         return {}
     return {
-        row.id: Way(row.channel, None, row.sender, row.alternatives is not None)
+        row.id: Way(row.channel, None, row.sender, next_after(row.alternatives, None) is not None)
         for row in rows
         if row.channel is not None or row.alternatives is not None
     }
@@ -41,22 +41,27 @@ def ways_of_waiting(
         text = beside[id].alternatives if id in beside else None
         later = is_later(id)
         if later and text is not None:
-            one = by_channel(text, channel)
+            one = by_channel(text, channel, row[BODY])
             if one is None or (one.address, one.body, one.sender) != (row[ADDRESS], row[BODY], row[SENDER]):
                 raise approved.changed_plan(connection, run, [approved.CHANNELS])
             planned[id] = one
-        has_next = next_after(text, channel if later else None) is not None
+        has_next = next_after(text, channel if later else None, row[BODY]) is not None
         if channel is not None or later or has_next or row[GATEWAY] is not None:
             ways[id] = Way(channel, row[GATEWAY], row[SENDER], has_next)
     return ways, planned
 
 
-def contents_of_waiting(rows: Sequence[Any], beside: Mapping[int, Beside]) -> dict[int, str]:
-    """Return the contents of waiting rows as JSON text, by id; rows without content are absent."""
+def needs_of_waiting(
+    rows: Sequence[Any], beside: Mapping[int, Beside]
+) -> dict[int, tuple[str | None, str | None]]:
+    """Return the content as JSON text, and the route, of waiting rows, by id."""
     found = {}
-    for id, channel in ((row[ID], row[CHANNEL]) for row in rows if row[ID] in beside):
-        way = by_channel(beside[id].alternatives, channel) if is_later(id) else None
-        content = way.content if way is not None else None if is_later(id) else beside[id].content
-        if content is not None:
-            found[id] = content
+    for row in rows:
+        id = row[ID]
+        if id not in beside:
+            continue
+        if not is_later(id):
+            found[id] = beside[id].content, beside[id].route
+        elif (way := by_channel(beside[id].alternatives, row[CHANNEL], row[BODY])) is not None:
+            found[id] = way.content, way.route
     return found

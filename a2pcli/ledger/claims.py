@@ -225,7 +225,8 @@ def exchange(
     if over:
         return _paced(Exchange(claim.claimed, skipped, progress.left, None, more=True), slots), progress
     if by_gateway is not None and by_gateway.is_partial:
-        found = Exchange(claim.claimed, skipped, progress.left, None, by_gateway=by_gateway)
+        more = claim.gone_on > 0
+        found = Exchange(claim.claimed, skipped, progress.left, None, more, by_gateway=by_gateway)
         return _paced(found, slots), progress
     if not_now and (claim.claimed or not claim.room):  # else it is told below when the first may go
         pause = 0.0 if claim.claimed else max(0.001, (min(not_now.values()) - now) / 1000)
@@ -237,7 +238,8 @@ def exchange(
         found = Exchange(claim.claimed, skipped, progress.left, None, pause=AGAIN, elsewhere=True)
         return _paced(found, slots), progress
     next_due = claim.next_due() if claim.room else None
-    more = claim.room > 0 and claim.unseen
+    # Messages that go on in another form or by another channel wait, and may be claimed at once.
+    more = (claim.room > 0 and claim.unseen) or claim.gone_on > 0
     pause = 0.0 if slots is None or claim.room or wanted == want else slots.pause
     is_cut = entry is not None and not claim.room and wanted < want and not pause
     more = more or (is_cut and progress.left > 0)

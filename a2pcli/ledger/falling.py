@@ -140,15 +140,14 @@ def told(connection: Connection, run: Run, lost: Sequence[int], arrived: Sequenc
 
 def next_of(connection: Connection, run: Run, ids: Iterable[int]) -> dict[int, Alternative]:
     """Return the next step of each attempt according to the plan; attempts without one are absent."""
-    channels = {id: None for id in ids if not is_later(id)}
     later = sorted(id for id in ids if is_later(id))
-    found: dict[int, str | None] = dict(channels)
+    found: dict[int, tuple[str | None, str | None]] = {id: (None, None) for id in ids if not is_later(id)}
     for start in range(0, len(later), _PIECE):
         some = later[start : start + _PIECE]
-        rows = connection.execute(select(_a.id, _a.channel).where(_a.id.in_(some)))
-        found |= {row.id: row.channel for row in rows}
+        rows = connection.execute(select(_a.id, _a.channel, _a.body).where(_a.id.in_(some)))
+        found |= {row.id: (row.channel, row.body) for row in rows}
     texts = _texts(connection, run, found)
-    ways = {id: next_after(texts.get(message_of(id)), channel) for id, channel in found.items()}
+    ways = {id: next_after(texts.get(message_of(id)), *tried) for id, tried in found.items()}
     return {id: way for id, way in ways.items() if way is not None}
 
 

@@ -16,7 +16,6 @@ from a2pcli.channels import kind_of_channel
 from a2pcli.ledger import caps, clocks, erased, other_forms, refusals
 from a2pcli.ledger.alternatives import Alternative
 from a2pcli.ledger.asking_again import (
-    GOES_ON,
     Asking,
     SkippedFresh,
     Stopped,
@@ -26,7 +25,7 @@ from a2pcli.ledger.asking_again import (
 )
 from a2pcli.ledger.attempt_ids import is_later
 from a2pcli.ledger.binding import Binding
-from a2pcli.ledger.channel_ways import contents_of_waiting, ways_of_fresh, ways_of_waiting
+from a2pcli.ledger.channel_ways import needs_of_waiting, ways_of_fresh, ways_of_waiting
 from a2pcli.ledger.claimed_messages import Way, by_their_own_ways, claimed_messages
 from a2pcli.ledger.fallbacks import as_next, follow_skipped
 from a2pcli.ledger.intents import (
@@ -246,9 +245,11 @@ class Claim:
             return
         done = skip_fresh(self.connection, self.run, rows, self.now, nameless=nameless)
         self._note_skipped([(row.id, reason) for row, reason, _, _ in rows if row.id in done])
-        if self.asking.falls_back:
+        if self.asking.goes_on:
             self._go_on(
-                stopped_fresh(row) for row, reason, *_ in rows if row.id in done and reason in GOES_ON
+                stopped_fresh(row)
+                for row, reason, *_ in rows
+                if row.id in done and reason in self.asking.goes_on
             )
 
     def _go_on(self, stopped: Iterable[Stopped]) -> None:
@@ -264,7 +265,7 @@ class Claim:
 
     def _take(self, rows: Sequence[Any]) -> None:
         """Claim the waiting rows that may be sent; skip the others with their reason."""
-        if self.asking.falls_back:
+        if self.asking.goes_on:
             self._looked_at = {row[ID]: row for row in rows}
         good: Sequence[Any] = [row for row in rows if row[WHY_NOT] in _OPEN]
         if len(good) < len(rows):
@@ -313,9 +314,13 @@ class Claim:
         found = self.connection.execute(select(_c.id, column.label("value")).where(chosen))
         return {row.id: row.value for row in found}
 
-    def _contents(self, beside: Mapping[int, Beside], rows: Sequence[Any]) -> Mapping[int, str]:
-        """Return the contents of waiting rows, by id."""
-        return contents_of_waiting(rows, beside) if self.plan else self._beside(rows, _c.content)
+    def _contents(
+        self, beside: Mapping[int, Beside], rows: Sequence[Any]
+    ) -> Mapping[int, tuple[str | None, str | None]]:
+        """Return contents and routes of waiting rows, by id."""
+        if self.plan:
+            return needs_of_waiting(rows, beside)
+        return {id: (content, None) for id, content in self._beside(rows, _c.content).items()}
 
     def _with_texts(self, rows: Sequence[Any]) -> Sequence[Any]:
         """Return the rows with their texts from the plan. Raises ``LedgerError`` if one does not match the plan."""
@@ -336,7 +341,11 @@ class Claim:
         skip_waiting(self.connection, rows, self.now)
         self.of_waiting += len(rows)
         self._note_skipped([(id, reason) for id, reason, _, _ in rows])
-        going = [self._looked_at[id] for id, reason, *_ in rows if self._looked_at and reason in GOES_ON]
+        going = [
+            self._looked_at[id]
+            for id, reason, *_ in rows
+            if self._looked_at and reason in self.asking.goes_on
+        ]
         if going and self.plan:
             beside = self.plan.beside(self.connection, ((row[ID], row[ADDRESS]) for row in going))
             self._go_on(stopped_waiting(row, beside[row[ID]]) for row in going if row[ID] in beside)

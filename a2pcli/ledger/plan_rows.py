@@ -264,7 +264,7 @@ def _tell_own_texts(connection: Connection, found: Columns, later: Mapping[int, 
         # A chunk's content belongs to the first attempt; a later one's is stored with its channel.
         contents = list(found["content"])
         for place in later.values():
-            one = by_channel(found["alternatives"][place], found["channel"][place])
+            one = by_channel(found["alternatives"][place], found["channel"][place], columns["body"][place])
             contents[place] = None if one is None else one.content
         columns["content"] = contents
     found |= columns

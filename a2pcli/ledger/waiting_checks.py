@@ -17,8 +17,8 @@ from a2pcli.reasons import Reason
 Others: TypeAlias = "Mapping[int, tuple[str, ...]]"
 """The other addresses of some rows' people, by row id."""
 
-Contents: TypeAlias = "Callable[[Sequence[Any]], Mapping[int, str]]"
-"""Returns the contents of rows as JSON, by id; asked only if a channel has a service window."""
+Contents: TypeAlias = "Callable[[Sequence[Any]], Mapping[int, tuple[str | None, str | None]]]"
+"""Returns the content of rows as JSON, and their route, by id; asked only if a channel has a service window."""
 
 Skipped: TypeAlias = "tuple[int, str, str | None, str | None]"
 """A waiting row to skip: id, reason, detail, rule."""
@@ -75,7 +75,8 @@ def _closed(
     """People whose service window has closed."""
     if asking.windows:
         texts = contents(rows)
-        written = (Written(row[ID], row[ADDRESS], row[CHANNEL], texts.get(row[ID])) for row in rows)
+        none = (None, None)
+        written = (Written(row[ID], row[ADDRESS], row[CHANNEL], *texts.get(row[ID], none)) for row in rows)
         for id in asking.outside(written):
             yield id, (str(Reason.OUTSIDE_WINDOW), CLOSED, None)
 

@@ -23,17 +23,16 @@ import pyarrow.compute as pc
 from a2pcli.addresses.kinds import NOBODY, OTHERS
 from a2pcli.channels import CHANNELS
 from a2pcli.frame import Frame
+from a2pcli.planning.channel_columns import ALTERNATIVES, CHANNEL
 from a2pcli.planning.frames import IDENTITY, OWN, alive, drop
 from a2pcli.planning.people import BY_OTHER, Seen
 from a2pcli.planning.spec import CompiledSpec
-from a2pcli.planning.stages import RESULT_COLUMNS, STAGES, addressed, begin
+from a2pcli.planning.stages import STAGES, addressed, begin, result_columns
+from a2pcli.planning.standing_in import INSTEAD, stand_in
 from a2pcli.reasons import OF_THE_ADDRESS, Reason
 
 PREFERRED = "preferred_channel"
 """The contacts column that names the channel by which a contact wants to be reached."""
-
-CHANNEL, ALTERNATIVES = "@channel", "@alternatives"
-"""The channel of a row if it is not the campaign's first, and the channels tried after it, as JSON."""
 
 _SPOKEN = {"e-mail": "email", "mail": "email", "text": "sms", "text message": "sms", "whats app": "whatsapp"}
 """Common names for channels, in addition to their own."""
@@ -52,7 +51,7 @@ def by_channel(frame: Frame, compiled: Sequence[CompiledSpec]) -> list[Frame]:
         one[IDENTITY] = identity
         for stage in STAGES[1:]:
             stage(one, spec)
-    return [one.select((*RESULT_COLUMNS, OWN)) for one in frames]
+    return [one.select((*result_columns(one), OWN)) for one in frames]
 
 
 def preferences(cells: pa.Array | None, channels: Sequence[str], strange: Counter[str]) -> Places | None:
@@ -98,7 +97,7 @@ class Choice:
         """Return one frame in which each row uses its chosen channel, or is excluded with the reasons of all."""
         told = np.where(self.is_sent, self.primary, self._telling())
         at = pa.array(told * self.rows + np.arange(self.rows))
-        names = [name for name in self.frames[0] if name != OWN]
+        names = [name for name in self.frames[0] if name not in (OWN, INSTEAD)]
         found = Frame({name: _one_of(self.frames, name, at) for name in names}, self.rows)
         self._explain(found, told)
         channels = pa.array([spec.channel for spec in self.specs])
@@ -150,9 +149,12 @@ class Choice:
             found.setdefault((spec.address,), one[OWN].to_numpy(zero_copy_only=False))
         return list(found.values())
 
-    def add_alternatives(self, found: Frame) -> None:
-        """Set ``@alternatives`` of the rows to send: every other allowed channel, in their order."""
-        rows = np.flatnonzero(alive(found) & (self.may.sum(axis=0) > 1))
+    def add_alternatives(self, found: Frame, *, with_next: bool) -> None:
+        """Set ``@alternatives`` of the rows to send: what stands in where a service window closes, and ``with_next``
+        every other allowed channel, in their order."""
+        more = self.may.sum(axis=0) > 1 if with_next else np.zeros(self.rows, dtype=np.bool_)
+        instead = [self._stand_ins(one) for one in self.frames]
+        rows = np.flatnonzero(alive(found) & (more | self._has_stand_in(instead)))
         if not len(rows):
             return
         at = pa.array(rows)
@@ -165,16 +167,39 @@ class Choice:
         for number, (place, address) in enumerate(zip(rows.tolist(), addresses, strict=True)):
             made = []
             for channel in self.order[place].tolist():
-                if channel == self.primary[place] or not self.may[channel, place]:
+                is_first = channel == self.primary[place]
+                if not self.may[channel, place] or not (with_next or is_first):
                     continue
                 values = {name: of[number] for name, of in columns[channel].items()}
-                made.append(self._alternative(channel, values))
+                text = instead[channel].get(place)
+                later = None if text is None else stand_in(text, _row(values), self.specs[channel])
+                # A later channel's two messages are told apart by their texts.
+                if not is_first and (later is None or later["body"] != values["body"]):
+                    made.append(self._alternative(channel, values))
+                elif later is not None and not is_first:
+                    later["instead"] = False
+                if later is not None:
+                    made.append(later)
             known = {address, *(others[place] or "").split(OTHERS)}
             if missing := [one["address"] for one in made if one["address"] not in known]:
                 others[place] = OTHERS.join([*filter(None, [others[place]]), *dict.fromkeys(missing)])
-            texts[place] = _JSON.encode(made)
+            texts[place] = _JSON.encode(made) if made else None
         found[ALTERNATIVES] = pa.array(texts, pa.string())
         found["@others"] = pa.array(others, pa.string())
+
+    @staticmethod
+    def _stand_ins(frame: Frame) -> dict[int, str]:
+        """Return what stands in on one channel, by row."""
+        if INSTEAD not in frame:
+            return {}
+        return {place: text for place, text in enumerate(frame[INSTEAD].to_pylist()) if text is not None}
+
+    def _has_stand_in(self, instead: Sequence[Mapping[int, str]]) -> npt.NDArray[np.bool_]:
+        """Return the rows whose chosen message may need one."""
+        found = np.zeros(self.rows, dtype=np.bool_)
+        for channel, mine in enumerate(instead):
+            found[list(mine)] |= self.primary[list(mine)] == channel
+        return found
 
     def _alternative(self, channel: int, values: Mapping[str, Any]) -> dict[str, Any]:
         found = {name: value for name, value in values.items() if value is not None and name != "ucs2"}
@@ -190,6 +215,12 @@ _OF_ALTERNATIVE = (
     "address", "spelling", "sender", "body", "content", "ucs2", "units", "parts", "cost", "currency", "country",
     "clock", "consent_until", "route",
 )  # fmt: skip
+_OF_ROW = ("address", "spelling", "sender", "country", "clock", "consent_until")
+
+
+def _row(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the values that a message and the one that stands in for it share."""
+    return {name: values[name] for name in _OF_ROW}
 
 
 def _one_of(frames: Sequence[Frame], name: str, at: pa.Array) -> pa.Array:

@@ -12,13 +12,12 @@ import pyarrow.compute as pc
 from a2pcli.channels import channel_of
 from a2pcli.errors import Problem, Severity
 from a2pcli.ledger.store import Ledger
+from a2pcli.planning.legs import names_of
 from a2pcli.planning.people import keys_of
 from a2pcli.planning.prepare import Prepared
 from a2pcli.planning.reaching import ANSWER_MS
 from a2pcli.planning.split import SplitChunk
-
-TEMPLATE = '"template"'
-"""What the content of a message that needs no open window contains."""
+from a2pcli.planning.window import needs_window
 
 
 class Closing:
@@ -36,7 +35,7 @@ class Closing:
         rows = split.accepted
         if not self._people or not rows.num_rows:
             return
-        free = pc.invert(pc.match_substring(pc.fill_null(rows["@content"], ""), TEMPLATE))
+        free = pa.array(needs_window(rows["@content"]))
         several = "@channel" in rows.schema.names
         channels = pc.fill_null(rows["@channel"], self._first) if several else None
         for channel, found in self._people.items():
@@ -49,14 +48,16 @@ class Closing:
             return
         now = self._prepared.hours.now
         for one in self._prepared.channels:
-            channel, gateway = one.spec.channel, one.spec.gateway
+            channel = one.spec.channel
             collected = self._people.get(channel)
             if not collected:
                 continue
             window = channel_of(channel).window * 1000
-            planned = set(ledger.replies.who_wrote(gateway, now - window + ANSWER_MS))
-            still_open = set(ledger.replies.who_wrote(gateway, finishes_at - window))
-            closing = keys_of(pa.array(sorted(planned - still_open), pa.string()))
+            closed: set[str] = set()
+            for gateway in names_of(one.spec):
+                planned = set(ledger.replies.who_wrote(gateway, now - window + ANSWER_MS))
+                closed |= planned.difference(ledger.replies.who_wrote(gateway, finishes_at - window))
+            closing = keys_of(pa.array(sorted(closed), pa.string()))
             many = int(np.isin(np.concatenate(collected), closing).sum())
             if many:
                 yield self._problem(one, channel, many)
@@ -65,7 +66,12 @@ class Closing:
         texts = "1 free text" if many == 1 else f"up to {many:,} free texts"
         then = "goes" if many == 1 else "go"
         falls_back = (self._prepared.loaded.whole or self._prepared.loaded).campaign.fallback is not None
-        what = f"{then} by the next channel" if falls_back else f"{'is' if many == 1 else 'are'} skipped"
+        if one.compiled.has_both_texts:
+            what = "are replaced by the template" if many > 1 else "is replaced by the template"
+        elif falls_back:
+            what = f"{then} by the next channel"
+        else:
+            what = f"{'is' if many == 1 else 'are'} skipped"
         return Problem(
             f"{texts} by {channel} may have to wait until 24 hours after the person wrote have passed, and then {what}",
             path=str(one.loaded.path),

@@ -16,6 +16,7 @@ from a2pcli.planning.frames import alive, drop
 from a2pcli.planning.people import Seen
 from a2pcli.planning.spec import CompiledSpec, PlanSpec
 from a2pcli.planning.stages import ChunkTask, run_stages
+from a2pcli.planning.standing_in import add_stand_ins
 from a2pcli.planning.workers import Workers
 from a2pcli.reasons import Reason
 
@@ -43,6 +44,8 @@ def planned_chunks(
     for frame in _planned(table, pieces, work, compiled, workers):
         clocks.apply(frame)
         across.apply(frame)
+        if compiled.has_both_texts:
+            add_stand_ins(frame, spec)
         yield frame
     table.finish()
 
@@ -95,8 +98,7 @@ def _by_channels(
             choice = Choice(made, compiled, preferences(cells, names, strange))
             frame = choice.chosen()
             across.apply(frame, choice.keys())
-            if with_next:
-                choice.add_alternatives(frame)
+            choice.add_alternatives(frame, with_next=with_next)
             yield frame
     table.finish()
 

@@ -137,7 +137,8 @@ def _prepared(
     people = _people(
         loaded, settings, ledger, occasion, policy, consent, choices.now, told, problems, warnings
     )
-    warnings += reach_notes(loaded, settings, gateway_name(loaded, settings), ledger, choices.now)
+    for name in gateways_of_campaign(loaded, settings):
+        warnings += reach_notes(loaded, settings, name, ledger, choices.now)
     law = _law(settings, problems)
     senders = senders_of(loaded, settings, law)
     wording = Wording(loaded, settings, law, senders, programme_of(loaded, settings))
@@ -149,7 +150,7 @@ def _prepared(
         folder=loaded.folder,
         channel=campaign.channel,
         gateway=gateway_name(loaded, settings),
-        ascii_mailboxes=gateway_name(loaded, settings) in choices.ascii_mailboxes,
+        ascii_mailboxes=choices.ascii_mailboxes.intersection(gateways_of_campaign(loaded, settings)),
         sender=campaign.own_sender,
         media=tuple(campaign.media),
         arms=with_one_click(arms_of(loaded, problems), links, campaign.purpose),
@@ -363,8 +364,8 @@ def _people(
         if exclude.runs
         else np.empty(0, dtype=np.int64),
         reached=_with_todays_forms(ledger.messages.reached(occasion)),
-        unreachable=unreachable(ledger, channel, gateway_name(loaded, settings), now),
-        in_window=in_window(ledger, channel, gateway_name(loaded, settings), now),
+        unreachable=unreachable(ledger, channel, gateways_of_campaign(loaded, settings), now),
+        in_window=in_window(ledger, channel, gateways_of_campaign(loaded, settings), now),
     )
 
 

@@ -74,6 +74,7 @@ def _as_row(row: Row, one: Alternative) -> Row:
     names = ("channel", "body", "content", "sender", "units", "parts", "cost", "currency", "country")
     values = {name: getattr(one, name) for name in names}
     cleared = dict.fromkeys(("repairs", "type"))
+    values["instead"] = one.instead
     return {**row, **cleared, **values, "number": one.address, "cell": None, "ucs2": one.encoding == "UCS-2"}
 
 

@@ -16,29 +16,37 @@ from a2pcli.ledger.reachability import DAY
 from a2pcli.ledger.store import Ledger
 from a2pcli.planning.frames import Keys
 from a2pcli.planning.people import keys_of
-from a2pcli.planning.spec import no_keys
 
-RCS = "rcs"
+RCS, MESSENGER = "rcs", "messenger"
 ANSWER_MS = 30 * 60_000
 """Part of the window reserved for sending the plan: people who wrote earlier count as outside."""
 
 
-def in_window(ledger: Ledger, channel: str, gateway: str, now: int) -> Keys | None:
-    """Return who wrote to this gateway within the channel's service window, in time for an answer; None on channels
+def in_window(ledger: Ledger, channel: str, gateways: Iterable[str], now: int) -> dict[str, Keys] | None:
+    """Return by gateway who wrote to it within the channel's service window, in time for an answer; None on channels
     without one."""
     window = channel_of(channel).window * 1000
-    return _keys(ledger.replies.who_wrote(gateway, now - window + ANSWER_MS)) if window else None
+    if not window:
+        return None
+    since = now - window + ANSWER_MS
+    return {name: _keys(ledger.replies.who_wrote(name, since)) for name in gateways}
 
 
-def unreachable(ledger: Ledger, channel: str, gateway: str, now: int) -> Keys:
-    """Return who RCS cannot reach, according to the provider within the last days; empty on other channels."""
-    return _keys(ledger.reachability.unreachable(gateway, now)) if channel == RCS else no_keys()
+def unreachable(ledger: Ledger, channel: str, gateways: Iterable[str], now: int) -> dict[str, Keys]:
+    """Return by gateway whom RCS cannot reach, according to its provider within the last days; empty on other
+    channels."""
+    if channel != RCS:
+        return {}
+    return {name: _keys(ledger.reachability.unreachable(name, now)) for name in gateways}
 
 
 def reach_notes(
     loaded: LoadedCampaign, settings: LoadedSettings, gateway: str, ledger: Ledger, now: int
 ) -> Iterator[Problem]:
-    """Report the age of the RCS reachability data, or how to get it if there is none."""
+    """Report the age of the RCS reachability data, or how to get it if there is none; and who gets a Messenger message
+    without a tag."""
+    if loaded.campaign.channel == MESSENGER:
+        yield from _tag_note(loaded)
     if loaded.campaign.channel != RCS:
         return
     asked = ledger.reachability.asked(gateway, now)
@@ -57,6 +65,19 @@ def reach_notes(
     hint = f"a2pcli contacts reach {Path(loaded.document.path).name}"
     note = loaded.document.problem(message, (key,), of="key", hint=hint, code="reachability")
     yield replace(note, severity=Severity.NOTE)
+
+
+def _tag_note(loaded: LoadedCampaign) -> Iterator[Problem]:
+    """Report a Messenger campaign without a tag, which reaches only people in the service window."""
+    block = loaded.campaign.messenger
+    if block is not None and block.tag is not None:
+        return
+    key = "channel" if loaded.document.has(("channel",)) else "channels"
+    message = "only people who wrote within the last 24 hours get this by messenger: it has no tag"
+    hint = "replies are known from `a2pcli listen` and `a2pcli optout replies`; 'messenger: tag:' reaches others, for"
+    hint += " the purposes that Meta allows"
+    note = loaded.document.problem(message, (key,), of="key", hint=hint, code="no-tag")
+    yield replace(note, severity=Severity.WARNING)
 
 
 def _keys(addresses: Iterable[str]) -> Keys:

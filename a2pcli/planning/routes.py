@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 from a2pcli.channels import REJECTED
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem, Severity
-from a2pcli.ledger.route_legs import route_of_text
 from a2pcli.planning.likely import Past, likely_cost
+from a2pcli.planning.standing_in import StandIns, at_most
 
 if TYPE_CHECKING:
     from a2pcli.contacts.table import Table
@@ -41,6 +41,7 @@ class Routes:
     """Sum of each row's most expensive step: the maximum cost if only rejected messages fall back."""
     unpriced: int = 0
     """Rows of which a later step has no known price."""
+    stand_ins: StandIns = field(default_factory=StandIns)
 
     def first(self, of_campaign: str) -> Counter[str]:
         """Return how many rows go by each channel first; ``of_campaign`` is the campaign's first."""
@@ -57,20 +58,26 @@ class Routes:
         kinds = alike.filter(alone).group_by(list(_OF_ROUTES)).aggregate([([], _MANY)])
         others = alike.filter(pc.invert(alone))
         for some in (kinds, others.append_column(_MANY, pa.repeat(1, len(others)))):
-            for country, steps, prices, many in _steps(some):
+            for country, steps, prices, instead, many in _steps(some):
                 self._add(country, steps, prices, many)
+                self._note_dearest((*prices, *instead), many)
+        self.stand_ins.add(others)
 
     def _add(self, country: str | None, steps: Chain, prices: Prices, many: int) -> None:
         self.chains[steps] += many
         sums = self.costs[country, steps]
         while len(sums) < len(steps):
             sums.append(Counter())
-        most: dict[str, int] = {}
         for sum, (cost, currency) in zip(sums, prices, strict=True):
             if cost is not None and currency is not None:
                 sum[currency] += cost * many
-                most[currency] = max(most.get(currency, 0), cost)
         self.unpriced += many if any(cost is None for cost, _ in prices[1:]) else 0
+
+    def _note_dearest(self, prices: Prices, many: int) -> None:
+        most: dict[str, int] = {}
+        for cost, currency in prices:
+            if cost is not None and currency is not None:
+                most[currency] = max(most.get(currency, 0), cost)
         for currency, cost in most.items():
             self.dearest[currency] += cost * many
 
@@ -78,7 +85,7 @@ class Routes:
         """Return JSON-ready data: ``channels`` in order of preference with their recipients, and ``most``, the cost
         if everybody goes through every step that may cost more. Empty for one channel."""
         if not prepared.others:
-            return {}
+            return self.stand_ins.document()
         named = prepared.spec.channel
         first: Counter[str] = Counter()
         next: Counter[str] = Counter()
@@ -101,6 +108,7 @@ class Routes:
             "most": dict(sorted(self.most(prepared).items())),
             "unpriced_fallbacks": self.unpriced,
             **self._likely(prepared, past),
+            **self.stand_ins.document(),
         }
 
     def _likely(self, prepared: Prepared, past: Past | None) -> dict[str, Any]:
@@ -126,7 +134,7 @@ class Routes:
         fallback = fallback_document(prepared)
         if fallback is not None and fallback["when"] == [REJECTED] and fallback["after"] is None:
             return self.dearest
-        total: Counter[str] = Counter()
+        total = Counter(self.stand_ins.more)
         for steps in self.costs.values():
             for sum in steps:
                 total.update(sum)
@@ -138,21 +146,22 @@ _MANY = "count_all"
 """The column with the number of rows that are alike."""
 
 
-def _steps(rows: pa.Table) -> Iterator[tuple[str | None, Chain, Prices, int]]:
+def _steps(rows: pa.Table) -> Iterator[tuple[str | None, Chain, Prices, Prices, int]]:
+    """Yield country, channels and their prices, the prices of what may stand in, and how many rows are alike."""
     columns = (rows[name].to_pylist() for name in (*_OF_ROUTES, _MANY))
     for country, channel, cost, currency, text, route, many in zip(*columns, strict=True):
-        later = json.loads(text) if text else ()
-        steps = (channel, *(one["channel"] for one in later))
-        more = (_at_most(one.get("cost"), one.get("currency"), one.get("route")) for one in later)
-        yield country, steps, (_at_most(cost, currency, route), *more), many
-
-
-def _at_most(cost: int | None, currency: str | None, route: str | None) -> tuple[int | None, str | None]:
-    """What a step costs: of a route, by the dearest of its gateways."""
-    if route is None:
-        return cost, currency
-    leg = route_of_text(route).most
-    return leg.cost, leg.currency
+        steps, instead = [channel], []
+        prices = [at_most(cost, currency, route)]
+        for one in json.loads(text) if text else ():
+            price = at_most(one.get("cost"), one.get("currency"), one.get("route"))
+            if not one.get("instead"):
+                steps.append(one["channel"])
+                prices.append(price)
+            elif len(steps) == 1:  # counted by ``StandIns``
+                instead.append(price)
+            elif price[1] == prices[-1][1] and (price[0] or 0) > (prices[-1][0] or 0):
+                prices[-1] = price
+        yield country, tuple(steps), tuple(prices), tuple(instead), many
 
 
 def channels_document(prepared: Prepared) -> dict[str, dict[str, Any]]:

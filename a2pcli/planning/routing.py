@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import field
 from typing import TYPE_CHECKING
 
@@ -11,11 +11,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.config.route_rules import CHEAPEST, OTHER, SHARES, Route, Rule
+from a2pcli.config.route_rules import CHEAPEST, SHARES, Route, Rule
 from a2pcli.dataclass import dataclass
 from a2pcli.frame import Frame
 from a2pcli.ledger.route_legs import Leg, MessageRoute
-from a2pcli.planning.frames import Mask, drop, mask_of, spread
+from a2pcli.planning.frames import Mask, among, drop, mask_of, spread
+from a2pcli.planning.legs import NOWHERE, closed_to, places_of
 from a2pcli.planning.people import keys_of
 from a2pcli.planning.window import WINDOW
 from a2pcli.reasons import Reason
@@ -29,7 +30,7 @@ ROUTE = "@route"
 """The column with the gateways of each message as text (``ledger.route_legs``)."""
 
 NOBODY = -1
-"""Stands for no gateway, and for no place."""
+"""Stands for no gateway."""
 UNKNOWN = np.iinfo(np.int64).max
 """Stands for a price that is not known: dearer than any."""
 
@@ -68,36 +69,13 @@ class _Routed:
         self.countries: pa.Array = frame["@country"].filter(taken)
         self.numbers: pa.Array = frame["@address"].filter(taken)
         self.places = tuple(plan.route.rules)
-        self.at = self._places()
+        self.at = places_of(plan, self.countries, self.numbers)
         self.names: list[str | None] = [None]
         """Currencies; the first stands for none."""
         self.cost, self.currency = self._prices(taken)
         self.barred = self._barred()
+        self.closed = self._closed()
         self.order = np.full((self.size, len(self.gateways)), NOBODY, dtype=np.int64)
-
-    def _places(self) -> Places:
-        """Of each row the number of the rule that holds: of the longest prefix, of its country, of the rest."""
-        found = np.full(self.size, NOBODY, dtype=np.int64)
-        if OTHER in self.places:
-            found[:] = self.places.index(OTHER)
-        by_country = [one for one in self.places if not one.startswith("+") and one != OTHER]
-        encoded = self.countries.dictionary_encode()
-        numbers = [self._place_of(country, by_country) for country in (*encoded.dictionary.to_pylist(), None)]
-        of_country = np.array(numbers, dtype=np.int64)[
-            encoded.indices.fill_null(len(numbers) - 1).to_numpy(zero_copy_only=False)
-        ]
-        found = np.where(of_country == NOBODY, found, of_country)
-        for prefix in sorted((one for one in self.places if one.startswith("+")), key=len):
-            begins = mask_of(pc.starts_with(self.numbers, prefix))
-            found[begins] = self.places.index(prefix)
-        return found
-
-    def _place_of(self, country: str | None, known: Sequence[str]) -> int:
-        """The number of the rule for a country; ``NOBODY`` where it has none of its own."""
-        for one in (country, self.plan.homes.get(country or "")):
-            if one in known:
-                return self.places.index(one)
-        return NOBODY
 
     def _prices(self, taken: pa.Array) -> tuple[Places, Places]:
         """By gateway and row: the cost, ``UNKNOWN`` where no price is known, and the number of the currency."""
@@ -111,9 +89,16 @@ class _Routed:
             price = self._price(gateway, taken)
             costs[number] = np.where(price.known, price.cost, UNKNOWN)
             if free is not None:
-                costs[number][free & price.known] = 0
+                costs[number][free & self._wrote_to(gateway) & price.known] = 0
             currencies[number] = self._currency_numbers(price.currency)
         return costs, currencies
+
+    def _wrote_to(self, gateway: str) -> Mask:
+        """The rows whose person is in the service window of this gateway."""
+        members = (self.compiled.spec.people.in_window or {}).get(gateway)
+        if members is None:
+            return np.zeros(self.size, dtype=np.bool_)
+        return among(keys_of(self.numbers), members)
 
     def _currency_numbers(self, names: pa.Array) -> Places:
         encoded = names.dictionary_encode()
@@ -145,6 +130,13 @@ class _Routed:
                     found[self.gateways.index(gateway)] |= self._of_country(country)
         return found
 
+    def _closed(self) -> npt.NDArray[np.bool_]:
+        """By gateway and row: whether the gateway cannot take the row's message now."""
+        found = np.zeros_like(self.barred)
+        for gateway, rows in closed_to(self.frame, self.compiled).items():
+            found[self.gateways.index(gateway)] |= rows[self.rows]
+        return found
+
     def _of_country(self, country: str | None) -> Mask:
         """The rows whose numbers are of this country; None for those of no country."""
         return mask_of(pc.is_null(self.countries) if country is None else pc.equal(self.countries, country))
@@ -164,7 +156,7 @@ class _Routed:
             order = names[np.argsort(self._comparable(names, mine), axis=1, kind="stable")]
         elif rule.kind == SHARES:
             order = names[self._drawn(rule, mine)]
-        out = self.barred[order, mine[:, None]]
+        out = (self.barred | self.closed)[order, mine[:, None]]
         if self.compiled.spec.exclude_unpriced:
             out |= self.cost[order, mine[:, None]] == UNKNOWN
         order[out] = NOBODY
@@ -235,12 +227,14 @@ class _Routed:
         nobody = self.order[:, 0] == NOBODY
         if not nobody.any():
             return
-        nowhere = nobody & (self.at == NOBODY)
+        nowhere = nobody & (self.at == NOWHERE)
         for country in pc.unique(self.countries.filter(pa.array(nowhere))).to_pylist():
             where = country or "numbers of no country"
             detail = f"the route {self.plan.route.name} has no gateway for {where}"
             self._drop(nowhere & self._of_country(country), Reason.NO_GATEWAY, detail)
         self._drop_barred(nobody & ~nowhere)
+        detail = f"no gateway of the route {self.plan.route.name} that may be used takes the message now"
+        self._drop(nobody & self.closed.any(axis=0), Reason.NO_GATEWAY, detail)
         self._drop(nobody, Reason.UNPRICED)
 
     def _drop_barred(self, out: Mask) -> None:

@@ -120,10 +120,11 @@ class People:
     excluded_list: Keys = field(default_factory=no_keys)
     excluded_runs: Keys = field(default_factory=no_keys)
     reached: Keys = field(default_factory=no_keys)
-    in_window: Keys | None = None
-    """People who wrote within the last 24 hours, on channels with a service window; None on others."""
-    unreachable: Keys = field(default_factory=no_keys)
-    """People the channel cannot reach, according to the provider."""
+    in_window: Mapping[str, Keys] | None = None
+    """By gateway the people who wrote to it within the last 24 hours, on channels with a service window; None on
+    others."""
+    unreachable: Mapping[str, Keys] = field(default_factory=dict)
+    """By gateway the people whom the channel cannot reach by it, according to the provider."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +185,8 @@ class PlanSpec:
     """Columns with other addresses of the same person."""
     route: RoutePlan | None = None
     """The gateways that the campaign goes by, where it names a route; ``gateway`` is the first of them."""
-    ascii_mailboxes: bool = False
-    """Whether the gateway refuses email addresses with letters beyond ASCII before the @."""
+    ascii_mailboxes: frozenset[str] = frozenset()
+    """The gateways that refuse email addresses with letters beyond ASCII before the @."""
     is_timed: bool = False
     """Whether rows need clocks, and therefore places."""
     links: UnsubscribeLinks | None = None
@@ -237,6 +238,8 @@ class CompiledSpec:
         self.category: str | None = next((one.category for one in texts if hasattr(one, "category")), None)
         """Message category that prices and provider rules depend on (WhatsApp templates)."""
         self.is_free_in_window = any(getattr(one, "is_free_in_window", False) for one in texts)
+        self.has_both_texts = any(getattr(one, "both", False) for one in texts)
+        """Whether people in the service window get a free text, and others an approved template."""
 
     def _message(self, arm: Arm) -> MessageTemplate:
         if arm.source is None:

@@ -7,11 +7,9 @@ over by every later stage. What a stage decides depends on the row alone; what d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from hashlib import sha256
+from collections.abc import Callable, Sequence
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -43,41 +41,20 @@ from a2pcli.planning.frames import (
     spread,
 )
 from a2pcli.planning.kept_words import template_kept, wording_kept
+from a2pcli.planning.legs import beyond_ascii, inside, of_people, only_by
 from a2pcli.planning.optouts import suppressed, suppressed_by_sender
 from a2pcli.planning.people import BY_OTHER, NOBODY, among_others, hashed_keys, keys_of, other_addresses
 from a2pcli.planning.places import placed, residences
 from a2pcli.planning.refusals import refused
 from a2pcli.planning.routing import ROUTE, routed
 from a2pcli.planning.senders import choose_senders, refuse_without_sender
+from a2pcli.planning.shares import arms, shares
 from a2pcli.planning.spec import CompiledSpec, PlanSpec
+from a2pcli.planning.standing_in import INSTEAD, as_if_outside, keep, may_stand_in
 from a2pcli.planning.unsubscribing import linked
 from a2pcli.planning.where import filtered
-from a2pcli.planning.window import WINDOW, made_free, windowed
+from a2pcli.planning.window import OUTSIDE, WINDOW, made_free, needs_window, windowed
 from a2pcli.reasons import Reason
-
-
-def share_of(campaign: str, experiment: str, address: str) -> float:
-    """Return the address's position in [0, 1): the first 8 bytes of ``sha256("campaign|experiment|address")`` over
-    2**64."""
-    digest = sha256(f"{campaign}|{experiment}|{address}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") / 2**64
-
-
-def shares(campaign: str, experiment: str, addresses: Sequence[str]) -> npt.NDArray[np.float64]:
-    """Return ``share_of`` for each value of a column."""
-    return np.fromiter(
-        (share_of(campaign, experiment, address) for address in addresses),
-        dtype=np.float64,
-        count=len(addresses),
-    )
-
-
-def arms(places: npt.NDArray[np.float64], weights: Mapping[str, int]) -> npt.NDArray[np.intp]:
-    """Return the index of the arm for each position; arms divide [0, 1) in the order they are written."""
-    edges = np.cumsum(list(weights.values())) / sum(weights.values())
-    found: npt.NDArray[np.intp] = np.minimum(np.searchsorted(edges, places, side="right"), len(weights) - 1)
-    return found
-
 
 Stage = Callable[[Frame, CompiledSpec], None]
 
@@ -120,10 +97,12 @@ def _refuse_totals(frame: Frame, spec: PlanSpec) -> None:
 
 
 def _refuse_beyond_ascii(frame: Frame, spec: PlanSpec) -> None:
-    """Exclude email addresses that the gateway would refuse; domains are in ASCII already."""
-    plain = pc.string_is_ascii(pc.fill_null(frame["@address"], ""))
-    detail = f"gateway '{spec.gateway}' takes no letters beyond ASCII before the @"
-    drop(frame, ~mask_of(plain), Reason.INVALID_ADDRESS, detail)
+    """Exclude email addresses that no gateway would take."""
+    who = f"gateway '{spec.gateway}' takes"
+    if spec.route is not None:
+        who = f"the gateways of the route '{spec.route.route.name}' take"
+    detail = f"{who} no letters beyond ASCII before the @"
+    drop(frame, only_by(frame, spec, beyond_ascii(frame, spec)), Reason.INVALID_ADDRESS, detail)
 
 
 def sender_chosen(frame: Frame, compiled: CompiledSpec) -> None:
@@ -156,8 +135,8 @@ def in_countries(frame: Frame, compiled: CompiledSpec) -> None:
 
 def reachable(frame: Frame, compiled: CompiledSpec) -> None:
     """Exclude people the channel cannot reach, according to the provider."""
-    people = frame["@person"].to_numpy(zero_copy_only=False)
-    drop(frame, among(people, compiled.spec.people.unreachable), Reason.NOT_REACHABLE)
+    spec = compiled.spec
+    drop(frame, only_by(frame, spec, of_people(frame, spec.people.unreachable)), Reason.NOT_REACHABLE)
 
 
 def held_out(frame: Frame, compiled: CompiledSpec) -> None:
@@ -219,10 +198,17 @@ def with_content(frame: Frame, compiled: CompiledSpec) -> None:
     """Add the content besides the text: an email's subject and HTML, a picture, buttons. The text may come from its
     markup."""
     if compiled.spec.people.in_window is not None:
-        people = frame["@person"].to_numpy(zero_copy_only=False)
-        windowed(frame, among(people, compiled.spec.people.in_window))
+        windowed(frame, inside(frame, compiled.spec))
+    with_own_content(frame, compiled)
+
+
+def with_own_content(frame: Frame, compiled: CompiledSpec) -> None:
+    """Add what the channel's block says; exclude messages that need a service window which is not open."""
     if compiled.contents:
         composed(frame, compiled.contents)
+    if WINDOW in frame:
+        closed = needs_window(frame["@content"]) & ~mask_of(frame[WINDOW])
+        drop(frame, closed, Reason.OUTSIDE_WINDOW, OUTSIDE)
 
 
 def measured(frame: Frame, compiled: CompiledSpec) -> None:
@@ -277,6 +263,17 @@ def priced(frame: Frame, compiled: CompiledSpec) -> None:
         drop(frame, mask_of(pc.is_null(frame["@cost"])), Reason.UNPRICED)
 
 
+def stood_in(frame: Frame, compiled: CompiledSpec) -> None:
+    """Make the template for people whose service window may close before their turn."""
+    rows = may_stand_in(frame, compiled)
+    if rows is None:
+        return
+    made = as_if_outside(frame, rows)
+    for stage in (rendered, with_own_content, measured, wording_kept, template_kept, priced):
+        stage(made, compiled)
+    keep(frame, rows, made)
+
+
 def already_sent(frame: Frame, compiled: CompiledSpec) -> None:
     """Exclude people who already got this occurrence of the campaign."""
     people = frame["@person"].to_numpy(zero_copy_only=False)
@@ -310,6 +307,7 @@ STAGES: tuple[Stage, ...] = (
     wording_kept,
     template_kept,
     priced,
+    stood_in,
     placed,
 )
 
@@ -326,7 +324,12 @@ def run_stages(frame: Frame, compiled: CompiledSpec) -> Frame:
     begin(frame)
     for stage in STAGES:
         stage(frame, compiled)
-    return frame.select(RESULT_COLUMNS)
+    return frame.select(result_columns(frame))
+
+
+def result_columns(frame: Frame) -> tuple[str, ...]:
+    """Return the columns of a planned chunk."""
+    return (*RESULT_COLUMNS, INSTEAD) if INSTEAD in frame else RESULT_COLUMNS
 
 
 def begin(frame: Frame) -> None:

@@ -35,7 +35,9 @@ def _path(loaded: LoadedCampaign) -> Path:
             raise _none(loaded, f"no file '{block.templates}'", ("whatsapp", "templates"), gateway)
         return path
     settings = find_settings(loaded.folder)
-    folders = list(dict.fromkeys([loaded.folder, *([settings.parent] if settings else [])]))
+    # One folder may be known by two paths, one of them relative.
+    by_place = {one.resolve(): one for one in [*([settings.parent] if settings else []), loaded.folder]}
+    folders = [loaded.folder, *(one for one in by_place.values() if one is not loaded.folder)]
     if gateway:
         for folder in folders:
             if (folder / file_name(gateway)).is_file():

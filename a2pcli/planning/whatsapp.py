@@ -27,13 +27,12 @@ from a2pcli.planning.contents import CompiledContent, rendered
 from a2pcli.planning.email_files import source_at
 from a2pcli.planning.frames import Mask, alive, drop, mask_of
 from a2pcli.planning.whatsapp_check import template_problems
-from a2pcli.planning.window import WINDOW
+from a2pcli.planning.window import OUTSIDE, WINDOW
 from a2pcli.reasons import Reason
 
 CHANNEL = "whatsapp"
 TEMPLATE = "template"
 TEXT = "text"
-OUTSIDE = "the person did not write within the last 24 hours, and the campaign has no template"
 
 
 @dataclass(frozen=True, slots=True)

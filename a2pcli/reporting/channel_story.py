@@ -32,7 +32,7 @@ def story(entry: HistoryEntry) -> Iterator[str]:
         return
     each = [*entry.earlier, row]
     first = each[0]["channel"] or run.channel
-    later = [one.channel for one in alternatives_of(row.get("alternatives"))]
+    later = [one.channel for one in alternatives_of(row.get("alternatives")) if not one.instead]
     allowed = [name for name in order if name in (first, *later)]
     if first == order[0]:
         why = "the campaign's first choice"

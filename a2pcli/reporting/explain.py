@@ -280,6 +280,8 @@ def earlier_attempts(entry: HistoryEntry) -> list[dict[str, Any]]:
             "sender": sender_of(run, one),
             "number": one["address"],
             "state": one["state"],
+            "reason": one["reason"],
+            "detail": one["detail"],
             "delivery": one["delivery"],
             "code": one["delivery_code"] or one["code"],
             "cost": None if one["cost"] is None else money(one["cost"]),

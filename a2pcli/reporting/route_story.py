@@ -49,7 +49,7 @@ def _of_row(row: Mapping[str, Any]) -> MessageRoute | None:
     """The route of a message: that of its channel, where it goes by another than at first."""
     text = row.get("route")
     if is_later(row["id"]):
-        one = by_channel(row.get("alternatives"), row["channel"])
+        one = by_channel(row.get("alternatives"), row["channel"], row.get("body"))
         text = None if one is None else one.route
     return None if text is None else route_of_text(text)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 import yaml
 from clikit import Project
 from test_docs_examples import blocks
+
+from a2pcli.ledger.records import now_ms
 
 CAMPAIGNS = {
     data["channel"]: text
@@ -51,6 +54,10 @@ def test_the_pages_campaign_is_checked_and_sent(tmp_path: Path, channel: str) ->
     project.write("people.csv", PEOPLE)
     project.write("c.yaml", CAMPAIGNS[channel])
     assert project.run("ledger", "create").status == 0
+    if channel == "messenger":  # which takes a message without a tag only from those who wrote
+        at = datetime.fromtimestamp(now_ms() / 1000, UTC)
+        project.write("r.csv", f"phone,text,time\nmessenger:47114711,hello,{at:%Y-%m-%dT%H:%M:%SZ}\n")
+        assert project.run("optout", "replies", "r.csv", "--gateway", "outbox").status == 0
     checked = project.run("check", "c.yaml")
     assert (checked.status, "0 errors" in checked.err) == (0, True), checked.err
     assert project.run("send", "c.yaml", "--yes").status == 0

@@ -318,4 +318,4 @@ def test_names_on_telegram_are_no_recipients_since_a_bot_does_not_reach_them(tmp
 def test_the_same_number_in_two_networks_is_two_people(tmp_path, ledger):
     suppress(ledger, "telegram:12345")
     _, rows = plan(tmp_path, ledger, [["messenger"], ["12345"]], channel="messenger")
-    assert told(rows, "reason") == [(None,)]
+    assert told(rows, "reason") == [("outside-window",)]  # so not opted out

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from a2pcli.planning.people import NOBODY, Seen, hashed_keys, keys_of
-from a2pcli.planning.stages import arms, share_of, shares
+from a2pcli.planning.shares import arms, share_of, shares
 
 
 def test_a_number_is_its_own_key_and_no_number_is_nobody():

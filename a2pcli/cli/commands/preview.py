@@ -92,7 +92,7 @@ def _nothing(contact: str | None, row: int | None, costliest: bool) -> str:
 
 def _with_versions(one: PreviewedRow, senders: Mapping[str, str | None]) -> dict[str, Any]:
     versions = [_document(version, senders[version.row["channel"]]) for version in one.versions]
-    more = {"versions": versions} if len(senders) > 1 else {}
+    more = {"versions": versions} if len(senders) > 1 or versions else {}
     return _document(one, senders[one.row["channel"]]) | more
 
 
@@ -111,6 +111,7 @@ def _document(one: PreviewedRow, own_sender: str | None) -> dict[str, Any]:
         "type": row["type"],
         "repairs": repairs.split(",") if repairs else [],
         "sent": row["reason"] is None,
+        **({"instead": True} if row.get("instead") else {}),
         "reason": row["reason"],
         "detail": row["detail"],
         "variant": row["variant"],
@@ -138,7 +139,9 @@ def _screens(one: PreviewedRow, found: Previewed) -> Any:
     pieces = []
     for place, version in enumerate((one, *one.versions)):
         channel = version.row["channel"]
-        if len(found.senders) > 1:
+        if version.row.get("instead"):
+            pieces.append(Text("instead, if 24 hours have passed since the person wrote", style="bold"))
+        elif len(found.senders) > 1:
             how = "then by" if found.falls_back else "not used, could go by"
             pieces.append(Text(f"by {channel}" if not place else f"{how} {channel}", style="bold"))
         pieces.append(_screen(version, found.senders[channel]))

@@ -224,8 +224,20 @@ class Plan(TypedDict):
     ]
     likely_from: NotRequired[Annotated[list[FallbackBasis], says("what the likely cost is based on")]]
     unpriced_fallbacks: NotRequired[Annotated[int, says("people with a fallback without a known price")]]
+    stand_ins: NotRequired[
+        Annotated[StandIns, says("free texts that a template replaces if their service window closes")]
+    ]
     over_budget: Annotated[str | None, says("why the plan cannot be sent")]
     warnings: list[Problem]
+
+
+class StandIns(TypedDict):
+    """Free texts that an approved template replaces if their service window closes before their turn."""
+
+    messages: int
+    templates: Annotated[Counts, says("messages by template")]
+    more: Annotated[CostByCurrency, says("how much more they may cost")]
+    unpriced: Annotated[int, says("messages whose template has no known price")]
 
 
 class PreviewVersion(TypedDict):
@@ -239,6 +251,9 @@ class PreviewVersion(TypedDict):
     type: str | None
     repairs: list[str]
     sent: bool
+    instead: NotRequired[
+        Annotated[bool, says("replaces the version before if its service window has closed")]
+    ]
     reason: str | None
     detail: str | None
     variant: str | None

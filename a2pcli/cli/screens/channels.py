@@ -73,6 +73,25 @@ def cost_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield from likely_rows(summary)
 
 
+def stand_in_rows(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What replaces free texts whose service window has closed before their turn, and what that may add to the cost."""
+    found = summary.get("stand_ins")
+    if found is None:
+        return
+    many = found["messages"]
+    texts = "1 free text becomes" if many == 1 else f"{many:,} free texts become"
+    templates = " or ".join(found["templates"])
+    more = money_of({key: nano for key, nano in found["more"].items() if nano})
+    pieces = [f"at most {more} more"] if more else []
+    if found["unpriced"]:
+        pieces.append(f"{found['unpriced']:,} at an unknown price")
+    cost = " and ".join(pieces) or "at no extra cost"
+    yield (
+        "windows",
+        f"{texts} the template {templates} if 24 hours have passed since the person wrote: {cost}",
+    )
+
+
 def planned_row(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What the plan of a run said it costs: the first attempts, what is likely with fallbacks, and the most."""
     if any(one["fallbacks"] for one in summary.get("channels", ())):

@@ -99,6 +99,8 @@ def _earlier(attempt: Mapping[str, Any]) -> str:
     """One of the attempts before the last, in a line."""
     ended = ", ".join(str(one) for one in (attempt["state"], attempt["delivery"], attempt["code"]) if one)
     how = f"{attempt['channel']} by {attempt['gateway']} to {attempt['number']}"
+    if attempt["state"] == State.SKIPPED and attempt["reason"]:
+        ended = f"skipped: {attempt['detail'] or SENTENCES[Reason(attempt['reason'])]}"
     return f"attempt {attempt['attempt']}: {how}: {ended}"
 
 

@@ -15,7 +15,7 @@ from a2pcli.addresses.kinds import Kind
 from a2pcli.channels import Channel, channel_of
 from a2pcli.cli.screens.bubble import Bubble, facts_of, lines_below, many
 from a2pcli.cli.screens.capacity import capacity_document, capacity_line, pace_texts, quota_lines
-from a2pcli.cli.screens.channels import channel_rows, cost_rows, recipient_rows, way_of
+from a2pcli.cli.screens.channels import channel_rows, cost_rows, recipient_rows, stand_in_rows, way_of
 from a2pcli.cli.screens.listing import sender_of
 from a2pcli.cli.screens.routes import gateway_rows, route_cost_rows, routes_document
 from a2pcli.cli.terminal.output import printable, to_copy
@@ -67,6 +67,8 @@ def plan_document(run: Run) -> dict[str, Any]:
     for name in ("cost", "most", "likely"):
         if summary.get(name) is not None:
             summary[name] = money_document(summary[name])
+    if "stand_ins" in summary:
+        summary["stand_ins"] = summary["stand_ins"] | {"more": money_document(summary["stand_ins"]["more"])}
     if "routes" in summary:
         summary["routes"] = routes_document(summary["routes"])
     summary["messages_by_parts"] = summary["parts"]
@@ -246,7 +248,7 @@ def _facts(run: Run, summary: Mapping[str, Any]) -> RenderableType:
         grid.add_row(
             label, Text(f"unknown for {many(summary['unpriced'], 'message')}{where}{why}", style="yellow")
         )
-    for row in (*cost_rows(summary), *route_cost_rows(summary)):
+    for row in (*cost_rows(summary), *route_cost_rows(summary), *stand_in_rows(summary)):
         grid.add_row(*row)
     grid.add_row("time", _duration(run, summary))
     for line, text in enumerate(quota_lines(summary.get("capacity"), zone_of(run.summary))):
