@@ -34,19 +34,28 @@ LONGEST_WAIT = 120.0
 
 
 def configured_gateway(settings: LoadedSettings, name: str) -> Gateway:
-    """The gateway ``name``, not opened yet. Its settings are read and its secrets filled in now. Raises with everything
-    that is wrong with the block where a secret is missing, too."""
-    from a2pcli.gateways.registry import create
-
+    """The gateway ``name``, not opened yet. Its settings and files are read and its secrets filled in now. Raises with
+    everything that is wrong with the block where a secret is missing, too."""
     try:
         block = gateway_settings(settings, name)
     except InvalidInput as error:
         more = examined_gateway(settings, name).problems if is_known(settings, name) else ()
         raise InvalidInput(*in_file_order(dict.fromkeys([*error.problems, *more]))) from error
     try:
-        return create(name, block)
+        return _made(name, block)
     except A2PError as error:
         raise type(error)(*(at_gateway_key(settings, problem) for problem in error.problems)) from error
+
+
+def _made(name: str, block: Mapping[str, Any]) -> Gateway:
+    """The gateway of a block, its files read: what is wrong with one is told at its line, before it opens."""
+    from a2pcli.gateways.base import ReadsFiles
+    from a2pcli.gateways.registry import create
+
+    gateway = create(name, block)
+    if isinstance(gateway, ReadsFiles):
+        gateway.read_files()
+    return gateway
 
 
 NamesByChannel = Mapping[str, Sequence[str]]
@@ -277,15 +286,15 @@ def _count(project: Project, settings: LoadedSettings, name: str, message: Messa
 
 def _named_gateway(settings: LoadedSettings, name: str) -> Gateway:
     """The gateway. A type that needs no settings can be tested by its own name."""
-    from a2pcli.gateways.registry import BUILT_IN, create
+    from a2pcli.gateways.registry import BUILT_IN
 
     only_a_type = (
         name not in settings.settings.gateways and name not in BUILT_IN_GATEWAYS and name in BUILT_IN
     )
     try:
         if only_a_type:
-            return create(name, {"type": name, "folder": settings.folder})
-        return create(name, gateway_settings(settings, name))
+            return _made(name, {"type": name, "folder": settings.folder})
+        return _made(name, gateway_settings(settings, name))
     except InvalidInput as error:
         if only_a_type:
             raise InvalidInput(_not_configured(settings, name)) from None

@@ -25,7 +25,7 @@ from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, Problem, Severity
 
 _OF_EVERY_GATEWAY = frozenset(
-    {"type", "rate", "quota", "concurrency", "timeout", "sender", "engine", "folder"}
+    {"type", "rate", "quota", "concurrency", "timeout", "sender", "engine", "ca", "folder"}
 )
 _ACCOUNT: dict[str, tuple[str, ...]] = {
     "postmark": ("token",),

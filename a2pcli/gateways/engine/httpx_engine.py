@@ -9,6 +9,7 @@ request on that connection.
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import Callable
 
 import httpx
@@ -53,7 +54,12 @@ class HttpxEngine:
     """Sends with ``httpx.AsyncClient``."""
 
     def __init__(
-        self, limit: int, *, transport: httpx.AsyncBaseTransport | None = None, largest: int = MAX_BODY
+        self,
+        limit: int,
+        *,
+        transport: httpx.AsyncBaseTransport | None = None,
+        largest: int = MAX_BODY,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self._largest = largest
         self._tells = False
@@ -61,6 +67,7 @@ class HttpxEngine:
         every request counts as sent before a connection is made for it."""
         self._client = httpx.AsyncClient(
             transport=transport,
+            verify=True if tls is None else tls,
             limits=httpx.Limits(max_connections=limit, max_keepalive_connections=0),
             headers={"User-Agent": f"a2pcli/{__version__}", "Accept-Encoding": "identity"},
             follow_redirects=False,

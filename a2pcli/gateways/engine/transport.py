@@ -10,18 +10,21 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import ssl
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from time import monotonic
 from typing import Literal
 
 from pydantic import Field
 
+from a2pcli.errors import InvalidInput
 from a2pcli.gateways.base import Capabilities, Health, HttpProvider, HttpRequest, HttpResponse, of_whole_batch
 from a2pcli.gateways.engine.dialing import Dialer
 from a2pcli.gateways.engine.protocol import CONNECT_TIMEOUT, Engine, MaybeSent, NotSent, Unsendable
 from a2pcli.gateways.engine.wire import WireEngine
 from a2pcli.gateways.engine.wire_request import route_of
-from a2pcli.gateways.settings import GatewayBlock
+from a2pcli.gateways.settings import GatewayBlock, block_problem
 from a2pcli.messages import Cause, Message, Outcome, Verdict
 
 log = logging.getLogger(__name__)
@@ -35,22 +38,50 @@ REPEAT_WITHIN = 100.0
 LOOKUPS_AT_ONCE = 10
 
 
-class HttpGateway:
-    """A gateway made of a provider and an engine. ``engine`` makes the engine when the gateway opens."""
+class HttpBlock(GatewayBlock):
+    """Settings that every HTTP gateway has."""
 
-    def __init__(self, provider: HttpProvider, *, engine: Callable[[], Engine] | None = None) -> None:
+    engine: Literal["wire", "httpx"] = Field(
+        "wire",
+        description="HTTP engine: `wire` is fast; `httpx` is for networks that need a feature of httpx",
+    )
+    ca: Path | None = Field(
+        None,
+        description="Certificates (PEM) of your own authority instead of the system's, relative to the settings",
+    )
+
+
+class HttpGateway:
+    """A gateway made of a provider and an engine, which ``engine`` makes when the gateway opens; without it, the
+    ``block`` of the settings says which."""
+
+    def __init__(
+        self,
+        provider: HttpProvider,
+        *,
+        engine: Callable[[], Engine] | None = None,
+        block: HttpBlock | None = None,
+    ) -> None:
         self.name = provider.name
         self.capabilities: Capabilities = provider.capabilities
         self.provider = provider
         self.leaving: Callable[[Sequence[Message]], None] = lambda _batch: None
         """Called with each batch before its first byte can reach the provider; see ``base.TellsDeparture``."""
-        self._make_engine = engine or (lambda: WireEngine(provider.capabilities.concurrency))
+        self._block = block or HttpBlock()
+        self._make_engine = engine or self._engine_of_block
         self._engine: Engine | None = None
 
     async def open(self) -> None:
         """Make the engine; connections are opened when they are needed."""
         if self._engine is None:
             self._engine = self._make_engine()
+
+    def read_files(self) -> None:
+        """Read the certificates of ``ca``. Raises ``InvalidInput`` where they are none."""
+        trust_of(self.name, self._block)
+
+    def _engine_of_block(self) -> Engine:
+        return engine_for(self.name, self._block, self.capabilities.concurrency)
 
     async def close(self) -> None:
         """Close every connection; safe to call twice."""
@@ -186,22 +217,27 @@ def _is_unclear(outcomes: Sequence[Outcome]) -> bool:
     return any(outcome.verdict is Verdict.UNKNOWN for outcome in outcomes)
 
 
-class HttpBlock(GatewayBlock):
-    """Settings that every HTTP gateway has."""
-
-    engine: Literal["wire", "httpx"] = Field(
-        "wire",
-        description="HTTP engine: `wire` is fast; `httpx` is for networks that need a feature of httpx",
-    )
-
-
-def engine_for(block: HttpBlock, concurrency: int) -> Engine:
-    """Return the engine that the settings ask for. Called within a running event loop."""
+def engine_for(name: str, block: HttpBlock, concurrency: int) -> Engine:
+    """Return the engine that the settings ask for. Called within a running event loop. Raises ``InvalidInput`` if the
+    file of ``ca`` is none."""
+    tls = trust_of(name, block)
     if block.engine == "httpx":
         from a2pcli.gateways.engine.httpx_engine import HttpxEngine
 
-        return HttpxEngine(concurrency)
-    return WireEngine(concurrency, dialer=Dialer(timeout=min(CONNECT_TIMEOUT, block.timeout)))
+        return HttpxEngine(concurrency, tls=tls)
+    return WireEngine(concurrency, dialer=Dialer(timeout=min(CONNECT_TIMEOUT, block.timeout), tls=tls))
+
+
+def trust_of(name: str, block: HttpBlock) -> ssl.SSLContext | None:
+    """The only roots to verify certificates with; None for those of the system and of the environment."""
+    if block.ca is None:
+        return None
+    file = block.folder / block.ca
+    try:
+        return ssl.create_default_context(cafile=file)
+    except (OSError, ssl.SSLError):
+        problem = block_problem(name, "ca", f"{file} cannot be read as certificates (PEM)")
+        raise InvalidInput(problem) from None
 
 
 def checked_url(url: str) -> str:

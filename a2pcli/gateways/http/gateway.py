@@ -19,7 +19,7 @@ from a2pcli.gateways.codes import Code, load_codes, outcome_of, safe_code, safe_
 from a2pcli.gateways.engine.charsets import json_bytes
 from a2pcli.gateways.engine.protocol import MaybeSent, NotSent, Unsendable
 from a2pcli.gateways.engine.statuses import by_status, retry_after, seconds, sentence, unreadable
-from a2pcli.gateways.engine.transport import HttpGateway, engine_for
+from a2pcli.gateways.engine.transport import HttpGateway
 from a2pcli.gateways.http.answers import NOTHING, Answer, as_text, at
 from a2pcli.gateways.http.declared import ONE_MESSAGE, Auth, Call, DeclaredBlock, Reading
 from a2pcli.gateways.http.templating import (
@@ -238,7 +238,7 @@ class DeclarativeHttpGateway(HttpGateway):
     def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
         block = read_block(DeclaredBlock, name, settings)
         provider = DeclaredProvider(name, block)
-        super().__init__(provider, engine=lambda: engine_for(block, provider.capabilities.concurrency))
+        super().__init__(provider, block=block)
         self._provider = provider
 
     async def revoke(self, to: str, reference: str) -> bool | None:

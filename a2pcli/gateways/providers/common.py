@@ -16,7 +16,7 @@ from a2pcli.gateways.callbacks import Callback, CallbackRequest, with_reference
 from a2pcli.gateways.codes import load_codes, outcome_of, safe_code
 from a2pcli.gateways.engine.charsets import json_bytes, json_of
 from a2pcli.gateways.engine.statuses import by_status, retry_after, sentence, unreadable
-from a2pcli.gateways.engine.transport import HttpBlock, HttpGateway, checked_url, engine_for
+from a2pcli.gateways.engine.transport import HttpBlock, HttpGateway, checked_url
 from a2pcli.gateways.settings import read_block
 from a2pcli.messages import Message, Outcome, Verdict
 
@@ -159,7 +159,7 @@ class ProviderGateway(HttpGateway):
     def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
         block = read_block(self.block_model, name, settings)
         provider = self.provider_class(name, block)
-        super().__init__(provider, engine=lambda: engine_for(block, provider.capabilities.concurrency))
+        super().__init__(provider, block=block)
 
 
 def accepted(response: HttpResponse, gateway_id: str | None) -> Outcome:

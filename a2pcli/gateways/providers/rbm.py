@@ -270,7 +270,8 @@ class RbmGateway(ProviderGateway):
         await super().open()
 
     def read_files(self) -> None:
-        """Read the service account's key. Raises ``InvalidInput`` where it is none."""
+        """Read the service account's key and the certificates. Raises ``InvalidInput`` where they are none."""
+        super().read_files()
         self._signed.prepare()
 
     async def submit(self, batch: Sequence[Message]) -> Sequence[Outcome]:
