@@ -78,6 +78,11 @@ class Problem:
         return f"{text} ({self.hint})" if self.hint else text
 
 
+def how_to_install(extra: str) -> str:
+    """Return the hint for a missing extra of a2pcli: the command that installs it."""
+    return f'pip install "a2pcli[{extra}]"'
+
+
 def in_file_order(problems: Iterable[Problem]) -> tuple[Problem, ...]:
     """Problems sorted by file, line and column; those without a place come first."""
     return tuple(sorted(problems, key=lambda p: (p.path or "", p.line or 0, p.column or 0)))

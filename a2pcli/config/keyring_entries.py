@@ -11,6 +11,7 @@ import threading
 from typing import Any
 
 from a2pcli.dataclass import dataclass
+from a2pcli.errors import how_to_install
 
 LONGEST_WAIT = 60.0
 """Seconds that a keyring may take, a person's typing included."""
@@ -36,7 +37,7 @@ def keyring_entry(service: str, name: str) -> Entry:
         import keyring
     except ImportError:
         message = "reading a secret from the keyring needs an extra that is not installed"
-        return Entry(None, message, 'pip install "a2pcli[keyring]"')
+        return Entry(None, message, how_to_install("keyring"))
     try:
         backend: Any = keyring.get_keyring()
     except Exception as error:

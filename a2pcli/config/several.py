@@ -20,6 +20,7 @@ from pydantic import (
 from a2pcli import channels
 from a2pcli.channels import REJECTED, UNDELIVERED
 from a2pcli.config.senders import SenderChoice
+from a2pcli.config.values import share_of
 
 if TYPE_CHECKING:
     Channel = str
@@ -56,24 +57,9 @@ def _checked(text: str) -> str:
     return text.strip()
 
 
-def _share(value: Any) -> Any:
-    """``20%`` or ``0.2``. Raises ``ValueError`` (sentence, hint)."""
-    if isinstance(value, bool):
-        raise ValueError("not a share", "like 20% or 0.2")
-    if isinstance(value, str):
-        found = _PERCENT.fullmatch(value.strip())
-        if found is None:
-            raise ValueError(f"'{value}' is not a share", "like 20% or 0.2")
-        value = float(found[1]) / 100
-    if isinstance(value, int | float) and not 0 <= value <= 1:
-        raise ValueError("a share is from 0% to 100%", "like 20% or 0.2")
-    return value
-
-
-_PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,3})?)\s*%", re.ASCII)
 Share = Annotated[
     float,
-    BeforeValidator(_share),
+    BeforeValidator(share_of),
     WithJsonSchema(
         {
             "anyOf": [

@@ -10,7 +10,7 @@ import re
 from datetime import datetime
 from decimal import Decimal
 from difflib import get_close_matches
-from typing import Literal
+from typing import Any, Literal
 
 from a2pcli.dataclass import dataclass
 
@@ -27,6 +27,7 @@ _SECONDS = {
 }
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*(parts?|messages?)?\s*(?:/|per)\s*([a-z]+)", re.IGNORECASE | re.ASCII)
 _SHARE = re.compile(r"(\d+(?:\.\d+)?)\s*%", re.ASCII)
+_DECIMAL = re.compile(r"\d*\.?\d+", re.ASCII)
 _BUDGET = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]{3})|([A-Za-z]{3})\s*(\d+(?:\.\d+)?)", re.ASCII)
 _MOMENT = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d?:\d\d(?::\d\d)?\s*(?:Z|[+-]\d\d:?\d\d)?", re.IGNORECASE | re.ASCII
@@ -69,12 +70,27 @@ def parse_rate(text: str) -> Rate:
     return Rate(per_second, "parts" if (found[2] or "").lower().startswith("part") else "messages")
 
 
+def share_of(value: Any) -> float:
+    """``20%``, ``0.2`` or 0.2 as a number from 0 to 1. Raises ``ValueError`` (sentence, hint)."""
+    hint = "like 20% or 0.2"
+    text = value.strip() if isinstance(value, str) else ""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if found := _SHARE.fullmatch(text):
+        share = float(found[1]) / 100
+    elif is_number or _DECIMAL.fullmatch(text):
+        share = float(value)
+    else:
+        raise ValueError(f"'{value}' is not a share", hint)
+    if not 0 <= share <= 1:
+        raise ValueError("a share is from 0% to 100%", hint)
+    return share
+
+
 def parse_share(text: str) -> float:
     """``5%`` is 0.05. From 0% to less than 100%."""
-    found = _SHARE.fullmatch(text.strip())
-    if found is None:
+    if _SHARE.fullmatch(text.strip()) is None:
         raise ValueError(f"'{text}' is not a share", "write it with a percent sign, like 5%")
-    share = float(found[1]) / 100
+    share = share_of(text)
     if share >= 1:
         raise ValueError(f"a share of {text} leaves no recipients", "write less than 100%")
     return share

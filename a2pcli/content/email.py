@@ -12,7 +12,7 @@ from html import escape
 from importlib.util import find_spec
 from typing import Any
 
-from a2pcli.errors import InvalidInput, Problem
+from a2pcli.errors import InvalidInput, Problem, how_to_install
 
 GMAIL_CLIPS = 102_000
 """Bytes of HTML beyond which Gmail hides the rest."""
@@ -36,7 +36,7 @@ def missing_library() -> Problem | None:
     """The problem of an installation without what HTML needs."""
     if find_spec("css_inline") is not None and find_spec("resiliparse") is not None:
         return None
-    hint = 'pip install "a2pcli[email]"'
+    hint = how_to_install("email")
     return Problem("HTML emails need libraries that are not installed", hint=hint, code="missing-extra")
 
 

@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 
 from a2pcli.config.quotas import parse_quotas
 from a2pcli.config.values import parse_rate
-from a2pcli.errors import InvalidInput, Problem
+from a2pcli.errors import InvalidInput, Problem, how_to_install
 
 _HOST = re.compile(
     r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9_.])?|\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.%a-z]*\]?"
@@ -97,7 +97,7 @@ def checked_host(text: str) -> str:
 
 def missing_extra(name: str, extra: str) -> Problem:
     """The problem of a gateway whose libraries are not installed here; they are those of an extra of a2pcli."""
-    hint = f'pip install "a2pcli[{extra}]"'
+    hint = how_to_install(extra)
     return replace(
         block_problem(name, "", f"the extra '{extra}' is not installed here", hint=hint), code="missing-extra"
     )

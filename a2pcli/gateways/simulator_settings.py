@@ -3,25 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from a2pcli.config.values import share_of
 from a2pcli.gateways.settings import GatewayBlock
 
-
-def _share(value: Any) -> Any:
-    """Return ``2%`` or ``0.02`` as a number from 0 to 1."""
-    if isinstance(value, str) and value.strip().endswith("%"):
-        number = value.strip()[:-1].strip()
-        try:
-            return float(number) / 100
-        except ValueError:
-            raise ValueError("a share, like 2%") from None
-    return value
-
-
-Share = Annotated[float, BeforeValidator(_share), Field(ge=0, le=1)]
+Share = Annotated[float, BeforeValidator(share_of), Field(ge=0, le=1)]
 
 
 class _Part(BaseModel):

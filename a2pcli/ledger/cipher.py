@@ -22,7 +22,7 @@ from typing import Any
 from sqlalchemy.engine import URL
 
 from a2pcli.dataclass import dataclass
-from a2pcli.errors import LedgerError, LedgerUnavailable, Problem
+from a2pcli.errors import LedgerError, LedgerUnavailable, Problem, how_to_install
 from a2pcli.ledger.files import draft_of, flush_file, flush_folder
 
 KEY_VARIABLE = "A2PCLI_LEDGER_KEY"
@@ -79,7 +79,7 @@ def driver() -> ModuleType:
     try:
         from sqlcipher3 import dbapi2
     except ImportError as error:
-        hint = "install it with: pip install 'a2pcli[encryption]'"
+        hint = how_to_install("encryption")
         problem = Problem(
             "an encrypted ledger needs the package sqlcipher3", hint=hint, code="ledger-no-driver"
         )

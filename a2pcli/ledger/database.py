@@ -24,7 +24,7 @@ from sqlalchemy import create_engine, event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError
 
-from a2pcli.errors import LedgerError, LedgerUnavailable, Problem
+from a2pcli.errors import LedgerError, LedgerUnavailable, Problem, how_to_install
 from a2pcli.ledger import cipher
 from a2pcli.ledger.faults import is_passing, plainly, shown
 from a2pcli.ledger.files import flush_file, flush_folder
@@ -84,7 +84,7 @@ def connect(
     try:
         import psycopg  # noqa: F401
     except ImportError as error:
-        hint = "install it with: pip install 'a2pcli[postgres]'"
+        hint = how_to_install("postgres")
         raise LedgerError(
             Problem("a PostgreSQL ledger needs the driver psycopg", hint=hint, code="ledger-no-driver")
         ) from error

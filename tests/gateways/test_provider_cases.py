@@ -242,7 +242,7 @@ def test_without_its_package_a_signature_cannot_be_checked_and_says_what_to_inst
 ) -> None:
     monkeypatch.setitem(sys.modules, "cryptography.exceptions", None)
     case = CASES["telnyx"]["signatures"]["genuine"]
-    with pytest.raises(GatewayUnusable, match=r"pip install 'a2pcli\[callbacks\]'"):
+    with pytest.raises(GatewayUnusable, match=r'pip install "a2pcli\[callbacks\]"'):
         provider("telnyx").is_genuine(callback_request(case), case["secret"])
 
 

@@ -67,6 +67,9 @@ VONAGE_MORE: dict[str, tuple[str, dict[str, Any]]] = {
     "replies": ("whatsapp.WhatsappCustom", {"channel": "whatsapp", "content": {"buttons": [{"text": "Yes"}]}}),
     "a template": ("whatsapp.WhatsappCustom", {"channel": "whatsapp", "content": {"template": {
         "name": "order", "language": "en_GB", "category": "utility", "body": ["Ann", "A-1"]}}}),
+    "an RCS text": ("rcs.RcsText", {"channel": "rcs", "sender": "ShopAgent"}),
+    "an RCS card": ("rcs.RcsCustom", {"channel": "rcs", "sender": "ShopAgent", "content": {
+        "card": {"title": "Sale", "suggestions": [{"reply": "Yes"}]}}}),
 }  # fmt: skip
 
 
@@ -76,7 +79,7 @@ def test_vonage_messages_api_takes_mms_and_whatsapp(kind: str) -> None:
     name, of = VONAGE_MORE[kind]
     more = {
         "api": "messages",
-        "channels": ["mms", "whatsapp"],
+        "channels": ["mms", "whatsapp", "rcs"],
         "status_callback": WITH_ALL["status_callback"],
     }
     ours = json.loads(sent("vonage", more, **of).body)
@@ -97,8 +100,33 @@ def test_vonage_lets_only_sms_expire_and_sends_other_channels_by_the_messages_ap
     assert provider("vonage").capabilities.expires
     many = provider("vonage", {"api": "messages", "channels": ["sms", "whatsapp"]}).capabilities
     assert (many.channels, many.expires) == (frozenset({"sms", "whatsapp"}), False)
+    rcs = provider("vonage", {"api": "messages", "channels": ["rcs", "sms"]}).capabilities
+    assert (rcs.expires, rcs.longest_validity, rcs.revokes) == (True, 259_200, False)
+    assert provider("vonage", {"api": "messages", "channels": ["rcs"]}).capabilities.revokes
     with pytest.raises(InvalidInput, match="api: messages"):
         provider("vonage", {"channels": ["mms"]})
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "told"),
+    [
+        (200, b"", True),
+        (404, b'{"type": "x", "title": "Not found"}', False),
+        (404, b"<html>", None),
+        (422, b'{"title": "Invalid"}', False),
+        (401, b'{"title": "Unauthorized"}', None),
+        (500, b"", None),
+    ],
+)
+def test_vonage_takes_an_rcs_message_back_as_its_sdk_does(
+    status: int, body: bytes, told: bool | None
+) -> None:
+    """The SDK's request: PATCH /v1/messages/{uuid} with the status ``revoked``."""
+    made = provider("vonage", {"api": "messages", "channels": ["rcs"]})
+    request = made.revoke_request("a1b2/..")
+    assert (request.method, urlsplit(request.url).path) == ("PATCH", "/v1/messages/a1b2%2F..")
+    assert json.loads(request.body) == {"status": "revoked"}
+    assert made.read_revoke(HttpResponse(status, {}, body)) is told
 
 
 @by_message

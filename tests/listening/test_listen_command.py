@@ -102,7 +102,7 @@ def test_the_extra_that_is_missing_is_named(project: Project, monkeypatch: pytes
     project.write("a2pcli.yaml", SETTINGS)
     ran = project.run("listen", "--port", "0", **ENVIRON)
     assert ran.status == 2
-    assert "pip install 'a2pcli[listen]'" in ran.err
+    assert 'pip install "a2pcli[listen]"' in ran.err
 
 
 def test_a_port_in_use_is_told(project: Project) -> None:

@@ -46,7 +46,7 @@ def listen(
     from a2pcli.cli.screens.listening import address_of, start_lines, stop_line
     from a2pcli.cli.terminal.output import LogStyle, emit, say, use
     from a2pcli.cli.terminal.problems import show_problems
-    from a2pcli.errors import Problem, UsageError
+    from a2pcli.errors import Problem, UsageError, how_to_install
 
     try:
         from a2pcli.listening.listener import make_listener, parts_of
@@ -55,7 +55,7 @@ def listen(
     except ModuleNotFoundError as error:
         if (error.name or "").startswith("a2pcli"):
             raise
-        hint = "install it with: pip install 'a2pcli[listen]'"
+        hint = how_to_install("listen")
         raise UsageError(Problem("`listen` needs packages that are not installed", hint=hint)) from None
     use(LogStyle.EVENTS if log_format else LogStyle.TIMED)
     project = project_at(ledger, ask=False)

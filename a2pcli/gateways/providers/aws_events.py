@@ -14,7 +14,7 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any
 
-from a2pcli.errors import GatewayUnusable
+from a2pcli.errors import GatewayUnusable, how_to_install
 from a2pcli.gateways.callbacks import CallbackRequest, as_text, inside
 
 _CERTIFICATE = re.compile(
@@ -63,7 +63,7 @@ def is_genuine(request: CallbackRequest, pem: str, topics: Collection[str], now:
         from cryptography.x509 import load_pem_x509_certificate
     except ImportError:
         raise GatewayUnusable(
-            "signatures of SNS need a package that is not installed: pip install 'a2pcli[callbacks]'"
+            f"signatures of SNS need a package that is not installed: {how_to_install('callbacks')}"
         ) from None
     data = request.json
     signed, version = signed_text(data), inside(data, "SignatureVersion")

@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import Field, SecretStr
 
 from a2pcli.contacts.receipt_file import Receipt
-from a2pcli.errors import GatewayUnusable
+from a2pcli.errors import GatewayUnusable, how_to_install
 from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse
 from a2pcli.gateways.callbacks import Callback, CallbackRequest, inside, one_receipt, one_reply, told
 from a2pcli.gateways.codes import outcome_of, safe_code, safe_id
@@ -168,7 +168,7 @@ class TelnyxProvider(Provider):
             from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
         except ImportError:
             raise GatewayUnusable(
-                "Telnyx's signatures need a package that is not installed: pip install 'a2pcli[callbacks]'"
+                f"Telnyx's signatures need a package that is not installed: {how_to_install('callbacks')}"
             ) from None
         time = request.headers.get("telnyx-timestamp", "")
         try:

@@ -11,14 +11,16 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
+from urllib.parse import quote
 
 from pydantic import Field, SecretStr, model_validator
 
 from a2pcli.contacts.receipt_file import Receipt
-from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse
+from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse, Submitted
 from a2pcli.gateways.callbacks import (
     REFERENCE,
     Callback,
@@ -34,6 +36,7 @@ from a2pcli.gateways.callbacks import (
     told,
 )
 from a2pcli.gateways.codes import load_codes, safe_code, safe_id
+from a2pcli.gateways.engine.protocol import MaybeSent, NotSent, Unsendable
 from a2pcli.gateways.engine.statuses import by_status, unreadable
 from a2pcli.gateways.lists import Listed, ListPage, Span, items, joined, next_url, utc
 from a2pcli.gateways.providers.common import (
@@ -53,10 +56,14 @@ from a2pcli.gateways.providers.common import (
 from a2pcli.gateways.providers.vonage_content import content_of
 from a2pcli.messages import Cause, Message, Outcome, Verdict
 
+log = logging.getLogger(__name__)
+
 _HASHES = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
 
 
 LONGEST_VALIDITY = 604_800
+"""Seconds."""
+LONGEST_OF_RCS = 259_200
 """Seconds."""
 
 _RECORDS = 3_600_000
@@ -69,11 +76,11 @@ class VonageBlock(CallbackBlock):
     api_key: str = Field(min_length=1, description="The account's API key")
     api_secret: SecretStr = Field(description="The account's API secret")
     api: Literal["sms", "messages"] = Field("sms", description="Which API sends: `sms` or `messages`")
-    channels: list[Literal["sms", "mms", "whatsapp"]] = Field(
+    channels: list[Literal["sms", "mms", "whatsapp", "rcs"]] = Field(
         default=["sms"],
         min_length=1,
         description="Channels that it sends, e.g. `[mms, whatsapp]`; others than `sms` need `api: messages`. A gateway"
-        " with others than `sms` lets no message expire",
+        " with `mms` or `whatsapp` lets no message expire; one with `rcs` alone can take messages back",
     )
     signature_secret: SecretStr | None = Field(
         None, description="The account's signature secret, to know Vonage's callbacks by"
@@ -112,8 +119,10 @@ class VonageProvider(Provider):
                 concurrency=block.concurrency or 30,
                 receipts=True,
                 # WhatsApp knows no time after which it gives up, and MMS none below five minutes.
-                expires=set(block.channels) == {"sms"},
-                longest_validity=LONGEST_VALIDITY,
+                expires=set(block.channels) <= _EXPIRING,
+                longest_validity=LONGEST_OF_RCS if "rcs" in block.channels else LONGEST_VALIDITY,
+                # It is said of a whole gateway, and nothing but RCS can be taken back.
+                revokes=set(block.channels) == {"rcs"},
             ),
         )
         self._block = block
@@ -138,7 +147,7 @@ class VonageProvider(Provider):
                 "to": digits(message.to),
                 "from": digits(sender) if sender else None,
                 "client_ref": message.reference,
-                "ttl": validity if message.channel == "sms" else None,
+                "ttl": _ttl(message, validity),
                 "webhook_url": block.status_callback,
             }
             return self.post_json(self._messages_url, data)
@@ -193,6 +202,19 @@ class VonageProvider(Provider):
                 part_ids=ids,
             )
         return self.refused(response, code)
+
+    def revoke_request(self, gateway_id: str) -> HttpRequest:
+        """Build the request that takes back an RCS message."""
+        url = f"{self._messages_url}/{quote(gateway_id, safe='')}"
+        return replace(self.post_json(url, {"status": "revoked"}), method="PATCH")
+
+    def read_revoke(self, response: HttpResponse) -> bool | None:
+        """Return whether Vonage took it back; False if it does not know the message any more, None if it does not
+        say."""
+        if 200 <= response.status < 300:
+            return True
+        is_ours = isinstance(json_object(response).get("title"), str)
+        return False if response.status in (404, 422) and is_ours else None
 
     def check_request(self) -> HttpRequest:
         """Build a request for the balance."""
@@ -302,6 +324,15 @@ def _listed_reply(one: Mapping[str, Any]) -> tuple[Reply, ...]:
     )  # fmt: skip
 
 
+_EXPIRING = frozenset({"sms", "rcs"})
+
+
+def _ttl(message: Message, validity: int | None) -> int | None:
+    if validity is None or message.channel not in _EXPIRING:
+        return None
+    return min(validity, LONGEST_OF_RCS) if message.channel == "rcs" else validity
+
+
 def _of_messages_api(request: CallbackRequest, data: dict[str, Any]) -> Callback:
     identifier, at, ours = data.get("message_uuid"), data.get("timestamp"), data.get("client_ref")
     if "status" in data:
@@ -343,3 +374,15 @@ class VonageGateway(ProviderGateway):
 
     block_model = VonageBlock
     provider_class = VonageProvider
+    provider: VonageProvider
+
+    async def revoke_by_id(self, to: str, asked: Sequence[Submitted]) -> bool | None:
+        """Take an RCS message back. Return True if Vonage confirms it, False if it is too late, None if it does not
+        say."""
+        (one,) = asked
+        try:
+            response = await self._opened().send(self.provider.revoke_request(one.gateway_id))
+        except (NotSent, MaybeSent, Unsendable) as error:
+            log.warning("gateway %s could not take %s back: %s", self.name, one.reference, error)
+            return None
+        return self.provider.read_revoke(response)

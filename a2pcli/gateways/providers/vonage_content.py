@@ -1,6 +1,7 @@
-"""What Vonage's Messages API takes as the content of a message, by channel: texts, files of MMS, WhatsApp.
+"""What Vonage's Messages API takes as the content of a message, by channel: texts, files of MMS, WhatsApp, RCS.
 
-Templates and buttons of WhatsApp are passed on to Meta as they are (``custom``), so they are written in Meta's form.
+Templates and buttons of WhatsApp are passed on to Meta as they are (``custom``), so they are written in Meta's form; so
+are cards and suggestions of RCS, in Google's.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from a2pcli.content.mms import type_of
+from a2pcli.gateways.providers.rbm_content import agent_message
 from a2pcli.gateways.providers.whatsapp import interactive_of, template_of
 from a2pcli.messages import Message
 
@@ -21,6 +23,9 @@ def content_of(message: Message) -> dict[str, Any]:
         return _files(message)
     if message.channel == "whatsapp":
         return _whatsapp(message)
+    if message.channel == "rcs" and message.content:
+        own = {"contentMessage": agent_message(message.body, message.content)}
+        return {"message_type": "custom", "custom": own}
     return {"message_type": "text", "text": message.body}
 
 
