@@ -143,6 +143,42 @@ def test_vonage_sms_api_takes_the_request(kind: str) -> None:
     assert {key: str(value) for key, value in there.items()} == {**form, "type": kinds}
 
 
+INFOBIP_MORE: dict[str, tuple[str, dict[str, Any]]] = {
+    "an SMS": ("MessagesApiMessage", {}),
+    "a text": ("MessagesApiMessage", {"channel": "whatsapp"}),
+    "a picture": ("MessagesApiMessage", {"channel": "whatsapp", "content": {"image": "https://a.example/1.png"}}),
+    "replies": ("MessagesApiMessage", {"channel": "whatsapp", "content": {"buttons": [{"text": "Yes"}]}}),
+    "a link": ("MessagesApiMessage", {"channel": "whatsapp", "content": {
+        "buttons": [{"text": "Open", "url": "https://a.example/"}]}}),
+    "a template": ("MessagesApiTemplateMessage", {"channel": "whatsapp", "content": {"template": {
+        "name": "order", "language": "en_GB", "category": "utility", "body": ["Ann", "A-1"],
+        "header": {"type": "document", "link": "https://a.example/1.pdf"},
+        "buttons": [{"type": "quick_reply", "index": 0, "value": "p"}, {"type": "url", "index": 1, "value": "s"}]}}}),
+    "a template with names": ("MessagesApiTemplateMessage", {"channel": "whatsapp", "content": {"template": {
+        "name": "order", "language": "en_GB", "category": "utility", "body": {"name": "Ann"},
+        "header": {"type": "text", "text": "Hi"}}}}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", list(INFOBIP_MORE))
+def test_infobips_messages_api_takes_sms_and_whatsapp(kind: str) -> None:
+    client = pytest.importorskip("infobip_api_client", reason="pip install infobip-api-python-client")
+    name, of = INFOBIP_MORE[kind]
+    more = {"channels": ["sms", "whatsapp"], "status_callback": WITH_ALL["status_callback"]}
+    request = sent("infobip", more, **{"sender": "447700900001", **of})
+    assert urlsplit(request.url).path == "/messages-api/1/messages"
+    (ours,) = json.loads(request.body)["messages"]
+    assert ours["options"] == {"adaptationMode": False}
+    model = getattr(client, name).from_dict(ours)
+    assert json.loads(json.dumps(model.to_dict())) == ours
+
+
+def test_infobip_refuses_a_template_whose_first_button_has_no_value() -> None:
+    template = {"name": "order", "language": "en", "buttons": [{"type": "url", "index": 1, "value": "s"}]}
+    with pytest.raises(ValueError, match="first buttons"):
+        sent("infobip", {"channels": ["whatsapp"]}, channel="whatsapp", content={"template": template})
+
+
 @by_message
 def test_infobip_takes_the_request(kind: str) -> None:
     client = pytest.importorskip("infobip_api_client", reason="pip install infobip-api-python-client")

@@ -1,4 +1,4 @@
-"""Infobip: SMS by the SMS API v3, in batches.
+"""Infobip: SMS by the SMS API v3, in batches; with WhatsApp, both by the Messages API.
 
 Our reference is the ``messageId`` of each message: it stands in the answer, in the logs (which can be asked for 48
 hours) and in every receipt. Infobip does not refuse a ``messageId`` that it had before, so it is no idempotency key.
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field, SecretStr
 
@@ -34,6 +34,7 @@ from a2pcli.gateways.providers.common import (
     shown,
     validity_of,
 )  # fmt: skip
+from a2pcli.gateways.providers.infobip_content import CHANNELS, content_of
 from a2pcli.messages import Message, Outcome, Verdict
 
 _TAKEN = frozenset({"ACCEPTED", "PENDING", "DELIVERED"})
@@ -56,6 +57,11 @@ class InfobipBlock(CallbackBlock):
     api_key: SecretStr = Field(description="An API key that may send SMS")
     base_url: Url = Field(description="The account's own address, like https://xyz123.api.infobip.com")
     batch: int = Field(100, ge=1, le=1000, description="Messages a request")
+    channels: list[Literal["sms", "whatsapp"]] = Field(
+        default=["sms"],
+        min_length=1,
+        description="Channels that it sends. With `whatsapp`, all go by the Messages API, and no message expires",
+    )
     validity: int | None = Field(
         None, ge=60, le=LONGEST_VALIDITY, description="Seconds after which Infobip gives up on a message"
     )
@@ -69,7 +75,8 @@ class InfobipProvider(Provider):
     lists = frozenset({Listed.RECEIPTS, Listed.REPLIES})
 
     def __init__(self, name: str, block: InfobipBlock) -> None:
-        channels = frozenset({"sms"})
+        channels = frozenset[str](block.channels)
+        self._by_messages = channels != {"sms"}
         super().__init__(
             name,
             block,
@@ -79,7 +86,7 @@ class InfobipProvider(Provider):
                 concurrency=block.concurrency or 20,
                 finds=True,
                 receipts=True,
-                expires=True,
+                expires=not self._by_messages,
                 longest_validity=LONGEST_VALIDITY,
             ),
         )
@@ -89,8 +96,9 @@ class InfobipProvider(Provider):
 
     def request(self, batch: Sequence[Message]) -> HttpRequest:
         """Build the request for the batch; each message has its own sender and text."""
+        api = "messages-api/1" if self._by_messages else "sms/3"
         return self.post_json(
-            f"{self._base}/sms/3/messages", {"messages": [self._message(one) for one in batch]}
+            f"{self._base}/{api}/messages", {"messages": [self._message(one) for one in batch]}
         )
 
     def read(self, batch: Sequence[Message], response: HttpResponse) -> Sequence[Outcome]:
@@ -173,6 +181,15 @@ class InfobipProvider(Provider):
         seconds = validity_of(block.validity, message)
         validity = {"validityPeriod": {"amount": seconds, "timeUnit": "SECONDS"}} if seconds else None
         report = {"delivery": {"url": block.status_callback}, "contentType": "application/json"}
+        if self._by_messages:
+            return {
+                **content_of(message),
+                "channel": CHANNELS[message.channel],
+                "sender": digits(sender) if sender else None,
+                "destinations": [{"to": digits(message.to), "messageId": message.reference}],
+                "options": {"adaptationMode": False},  # what was approved is sent, or nothing
+                "webhooks": report if block.status_callback else None,
+            }
         return {
             "sender": digits(sender) if sender else None,
             "destinations": [{"to": digits(message.to), "messageId": message.reference}],
@@ -221,8 +238,11 @@ def _receipt(item: Any) -> tuple[Receipt, ...]:
 
 
 def _reply(item: Any) -> tuple[Reply, ...]:
+    said = inside(item, "content")  # of the Messages API
+    first = said[0] if isinstance(said, list) and said else None
     return one_reply(
-        sender=inside(item, "from") or inside(item, "sender"), to=inside(item, "to"), body=inside(item, "text"),
+        sender=inside(item, "from") or inside(item, "sender"), to=inside(item, "to") or inside(item, "destination"),
+        body=inside(item, "text") or inside(first, "text"),
         id=inside(item, "messageId"), at=inside(item, "receivedAt"),
     )  # fmt: skip
 
@@ -239,7 +259,7 @@ def _price(item: Any) -> str | None:
 
 
 class InfobipGateway(ProviderGateway):
-    """Infobip, SMS."""
+    """Infobip, SMS and WhatsApp."""
 
     block_model = InfobipBlock
     provider_class = InfobipProvider
