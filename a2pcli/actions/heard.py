@@ -49,6 +49,7 @@ class HeardCounts:
     opted_out: int = 0
     answered: int = 0
     """Replies to which an answer is sent."""
+    invalid: int = 0
 
     def as_mapping(self) -> dict[str, int]:
         """Return the counts by name."""
@@ -127,6 +128,7 @@ class HeardStore:
                     done.duplicates += taken.duplicates
                     done.unmatched += taken.unmatched
                     done.opted_out += taken.opted_out
+                    done.invalid += taken.invalid
             for one in heard:
                 self._take_replies(one, done)
             self._inbox.keep_totals()

@@ -68,13 +68,14 @@ class Pulled:
     forgotten: int = 0
     accepted: int = 0
     opted_out: int = 0
+    invalid: int = 0
     statuses: Counter[str] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)
     problem: Problem | None = None
 
     def counts(self) -> dict[str, int]:
         """Return the counts for the audit entry."""
-        names = ("listed", "new", "known", "others", "forgotten", "accepted", "opted_out")
+        names = ("listed", "new", "known", "others", "forgotten", "accepted", "opted_out", "invalid")
         return {name: getattr(self, name) for name in names if getattr(self, name)}
 
 
@@ -248,6 +249,7 @@ class _Pull:
                 done.known += taken.duplicates
                 done.accepted += taken.accepted
                 done.opted_out += taken.opted_out
+                done.invalid += taken.invalid
         finally:
             self._ledger.receipts.keep_totals()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import field
+from functools import lru_cache
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -37,7 +38,8 @@ class ReceiptImport:
     ledger, yet; ``matched_later`` are receipts of earlier imports whose messages are known now. ``forgotten`` are about
     people who were erased, or whom retention let go: they are not kept. ``unknown`` counts the provider's words that
     nobody knows; ``accepted`` are messages that became so by a receipt; ``opted_out`` are people who were suppressed,
-    since a receipt says that they opted out. ``statuses`` counts what the receipts say.
+    since a receipt says that they opted out, and ``invalid`` those whose address does not exist. ``statuses`` counts
+    what the receipts say.
     """
 
     dry_run: bool = False
@@ -49,6 +51,7 @@ class ReceiptImport:
     forgotten: int = 0
     accepted: int = 0
     opted_out: int = 0
+    invalid: int = 0
     unread: int = 0
     without_moment: int = 0
     statuses: Counter[str] = field(default_factory=Counter)
@@ -67,6 +70,7 @@ class ReceiptImport:
         self.forgotten += done.forgotten
         self.accepted += done.accepted
         self.opted_out += done.opted_out
+        self.invalid += done.invalid
 
     def _note(self, found: list[Receipt | UnreadRow]) -> list[Receipt]:
         """Count what was read, and return the receipts."""
@@ -128,6 +132,7 @@ def import_receipts(
         def record_later(taken: Taken) -> None:
             done.accepted += taken.accepted
             done.opted_out += taken.opted_out
+            done.invalid += taken.invalid
             ledger.audit.add(
                 "receipts.import", gateway, {"file": file.name, "of": "earlier", **taken.counts()}
             )
@@ -150,14 +155,22 @@ def import_receipts(
 
 
 def tells_optout(settings: LoadedSettings) -> TellsOptOut:
-    """Whether a receipt of a gateway says that the person opted out, by its provider's codes and the settings'."""
+    """Whether a receipt of a gateway says that the person opted out, or that the address does not exist, by its
+    provider's codes and the settings'."""
+    from a2pcli.gateways.invalid_addresses import says_invalid
     from a2pcli.gateways.receipt_codes import OPTED_OUT, meaning_of
+    from a2pcli.ledger.told_optouts import INVALID
 
     blocks = settings.settings.gateways
+    suppresses_invalid = settings.settings.receipts.invalid == "suppress"
 
-    def tells(gateway: str, code: str | None, status: str) -> bool:
-        found = meaning_of({"type": gateway, **blocks.get(gateway, {})}, code, status)
-        return found is not None and found.meaning == OPTED_OUT
+    @lru_cache(maxsize=2_000)
+    def tells(gateway: str, code: str | None, status: str) -> bool | str:
+        block = {"type": gateway, **blocks.get(gateway, {})}
+        found = meaning_of(block, code, status)
+        if found is not None and found.meaning == OPTED_OUT:
+            return True
+        return INVALID if suppresses_invalid and says_invalid(block, code, status) else False
 
     return tells
 

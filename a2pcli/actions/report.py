@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from a2pcli.actions.project import Project
+    from a2pcli.config.load import LoadedSettings
     from a2pcli.ledger.arrivals import Arrivals
     from a2pcli.ledger.channel_counts import ByChannel
     from a2pcli.ledger.history import Event
-    from a2pcli.ledger.records import Run, Totals, Waiting
+    from a2pcli.ledger.records import Billed, Run, Totals, Unheard, Waiting
     from a2pcli.ledger.route_values import GatewayCount
     from a2pcli.ledger.store import Ledger
     from a2pcli.reporting.deliveries import CauseOf
@@ -60,6 +61,28 @@ class Report:
             return None if found is None else found.meaning
 
         return cause
+
+    def unheard(self, totals: Totals) -> Unheard:
+        """The accepted messages whose receipts are overdue; none where the gateway gives no receipts."""
+        from a2pcli.config.receipts import ReceiptSettings
+        from a2pcli.ledger.records import now_ms
+        from a2pcli.messages import State
+        from a2pcli.reporting.deliveries import NONE_UNHEARD
+
+        rules = ReceiptSettings()
+        gives = bool(totals.deliveries)
+        if totals.count(State.ACCEPTED):
+            with suppress(A2PError):
+                settings = self.project.settings()
+                rules, gives = (
+                    settings.settings.receipts,
+                    gives or _gives_receipts(settings, self.run.gateway),
+                )
+        return self.ledger.waits.unheard(self.run, rules.wait_ms, now_ms()) if gives else NONE_UNHEARD
+
+    def billed(self) -> list[Billed]:
+        """What providers billed, according to receipts, by currency."""
+        return self.ledger.bills.of_run(self.run)
 
     def by_channel(self) -> ByChannel:
         """The attempts of a run of several channels, by channel, and who got both."""
@@ -144,6 +167,16 @@ class Report:
             "the run's campaign": Path(run.campaign_file) if run.campaign_file else None,
             "the ledger": ledger_file(self.ledger),
         }
+
+
+def _gives_receipts(settings: LoadedSettings, name: str) -> bool:
+    """Whether the gateway, or one of the route, gives receipts."""
+    from a2pcli.actions.gateway_check import examined_gateway, is_known
+
+    route = settings.settings.routes.get(name)
+    names = (name,) if route is None else settings.settings.gateways
+    found = [examined_gateway(settings, one).gateway for one in names if is_known(settings, one)]
+    return any(one is not None and one.capabilities.receipts for one in found)
 
 
 @contextmanager

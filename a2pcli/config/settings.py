@@ -12,6 +12,7 @@ from a2pcli.config.frequency import Frequencies
 from a2pcli.config.law import LawRules, OwnHours
 from a2pcli.config.listen import EnvironmentName, ListenSettings
 from a2pcli.config.quotas import parse_quotas
+from a2pcli.config.receipts import ReceiptSettings
 from a2pcli.config.replies import RepliesSettings
 from a2pcli.config.retention import Retention
 from a2pcli.config.routes import RouteSettings
@@ -141,6 +142,10 @@ class Settings(Strict):
     replies: RepliesSettings = Field(
         default_factory=RepliesSettings,
         description="What the ledger keeps of people's replies, and how they are answered",
+    )
+    receipts: ReceiptSettings = Field(
+        default_factory=ReceiptSettings,
+        description="What follows from delivery receipts, and from none",
     )
     listen: ListenSettings = Field(
         default_factory=ListenSettings,

@@ -7,7 +7,7 @@ counts a message with its bill once there is one in the same currency.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, TypeAlias
 
 from sqlalchemy import bindparam, case, func, select, update
 from sqlalchemy.engine import Connection
@@ -15,7 +15,7 @@ from sqlalchemy.engine import Connection
 from a2pcli.ledger import spending
 from a2pcli.ledger.core import SubStore
 from a2pcli.ledger.plans import of_run
-from a2pcli.ledger.records import Run
+from a2pcli.ledger.records import Billed, Run
 from a2pcli.ledger.tables import attempts
 
 _a = attempts.c
@@ -23,16 +23,6 @@ _PIECE = 500
 
 Bills: TypeAlias = dict[int, dict[str | None, tuple[int, str]]]
 """By attempt and gateway id: the newest price in 1e-9 units, and its currency."""
-
-
-class Billed(NamedTuple):
-    """The messages of a run in one currency for which a bill came, their bill, and the estimate of the same messages
-    as far as it is in that currency (1e-9 units)."""
-
-    currency: str
-    messages: int
-    billed: int
-    estimated: int
 
 
 def bill_of(prices: Mapping[str | None, tuple[int, str]]) -> tuple[int, str] | None:

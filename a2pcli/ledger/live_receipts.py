@@ -176,6 +176,6 @@ def _connect(
             connection.execute(named, values)
             applied = deliveries.apply(connection, sorted({at for _, at, _ in found}), now)
             told = told_optouts.of_numbers(number for number, _, _ in found)
-            return applied, told_optouts.keep_from_receipts(connection, told, tells, now)
+            return applied, told_optouts.keep_from_receipts(connection, told, tells, now).opted_out
 
     return retrying(work)

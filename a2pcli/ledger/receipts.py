@@ -69,6 +69,8 @@ class Taken:
     accepted: int = 0
     opted_out: int = 0
     """People newly added to the suppression list because of their receipts."""
+    invalid: int = 0
+    """Addresses newly added to it since a receipt says that they do not exist."""
 
     def counts(self) -> dict[str, int]:
         """Return the counts for the audit entry."""
@@ -78,6 +80,7 @@ class Taken:
             "matched": self.new + self.duplicates - self.unmatched,
             "accepted": self.accepted,
             **({"opted_out": self.opted_out} if self.opted_out else {}),
+            **({"invalid": self.invalid} if self.invalid else {}),
         }
 
     def plus(self, other: Taken) -> Taken:
@@ -89,6 +92,7 @@ class Taken:
             self.forgotten + other.forgotten,
             self.accepted + other.accepted,
             self.opted_out + other.opted_out,
+            self.invalid + other.invalid,
         )
 
 
@@ -269,7 +273,7 @@ class Inbox(SubStore):
                 told = told_optouts.of_import(ids, now)
                 out = told_optouts.keep_from_receipts(connection, told, tells, now)
                 forgotten = len(found) - len(there)
-                taken = Taken(added, len(there) - added, unmatched, forgotten, applied.accepted, out)
+                taken = Taken(added, len(there) - added, unmatched, forgotten, applied.accepted, *out)
                 if added:
                     record(taken)
                 return taken, applied
@@ -302,7 +306,7 @@ class Inbox(SubStore):
                 told = told_optouts.of_numbers(value["b_number"] for value in values)
                 out = told_optouts.keep_from_receipts(connection, told, tells, now)
                 if known:
-                    record(Taken(accepted=applied.accepted, opted_out=out))
+                    record(Taken(accepted=applied.accepted, opted_out=out.opted_out, invalid=out.invalid))
                 return applied
 
         applied = retrying(work)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any, Protocol, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from a2pcli.dataclass import dataclass
 from a2pcli.delivery import DeliveryCount
@@ -359,3 +359,20 @@ class Totals:
     def count(self, *states: str) -> int:
         """Return the number of messages in these states."""
         return sum(self.by_state.get(state, 0) for state in states)
+
+
+class Billed(NamedTuple):
+    """The messages of a run in one currency for which a bill came, their bill, and the estimate of the same messages
+    as far as it is in that currency (1e-9 units)."""
+
+    currency: str
+    messages: int
+    billed: int
+    estimated: int
+
+
+class Unheard(NamedTuple):
+    """Messages without a final receipt: of all, and by arm of a split test."""
+
+    messages: int
+    by_variant: Mapping[str, int]

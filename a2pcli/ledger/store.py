@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from a2pcli.ledger.receipts import Inbox
     from a2pcli.ledger.replies import Replies
     from a2pcli.ledger.runs import Runs
+    from a2pcli.ledger.unheard import Waits
 else:
     about, asking, integrity, people = lazily("a2pcli.ledger", "about", "asking", "integrity", "people")
 
@@ -85,6 +86,13 @@ class Ledger(LedgerCore):
         from a2pcli.ledger.billed import Bill
 
         return Bill(self)
+
+    @cached_property
+    def waits(self) -> Waits:
+        """The receipts that are waited for."""
+        from a2pcli.ledger.unheard import Waits
+
+        return Waits(self)
 
     @cached_property
     def pulls(self) -> Pulls:

@@ -1,10 +1,11 @@
-"""Opt-outs that a gateway tells of, in its answer or in a receipt: kept for the sender, with their audit entry."""
+"""Opt-outs that a gateway tells of, in its answer or in a receipt: kept for the sender, with their audit entry. And
+addresses of which a receipt says that they do not exist: kept for the channel."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy import Select, and_, func, or_, select
 from sqlalchemy.engine import Connection
@@ -45,12 +46,28 @@ def _keep(
     return sum(map(len, added.values()))
 
 
-TellsOptOut: TypeAlias = Callable[[str, str | None, str], bool]
-"""Called with a gateway's name, a receipt's code and the provider's status; returns whether it is an opt-out."""
+TellsOptOut: TypeAlias = Callable[[str, str | None, str], bool | str]
+"""Called with a gateway's name, a receipt's code and the provider's status; returns whether it is an opt-out, or
+``INVALID``."""
+
+INVALID = "invalid"
+"""The address does not exist."""
+
+INVALID_ACTION = "optout.invalid"
+INVALID_REASON = "a receipt says that this address does not exist"
+
+
+class Suppressed(NamedTuple):
+    """How many people were not on the list before: opted out, and those whose address does not exist."""
+
+    opted_out: int = 0
+    invalid: int = 0
+
 
 _a, _r = attempts.c, receipts.c
 
 _PIECE = 500
+_ARRIVED = frozenset(str(one) for one in ARRIVED)
 
 _gateway = func.coalesce(_a.gateway, runs.c.gateway)
 _sender = attempt_sender(runs.c.sender)
@@ -82,28 +99,54 @@ def keep_from_answers(connection: Connection, ids: Sequence[int], now: int) -> i
 
 def keep_from_receipts(
     connection: Connection, chosen: Sequence[ColumnElement[bool]], tells: TellsOptOut, now: int
-) -> int:
-    """Suppress the people whose receipts (selected by conditions) are opt-outs according to ``tells``; return how many
-    are new.
+) -> Suppressed:
+    """Suppress the people whose receipts (selected by conditions) are opt-outs according to ``tells``, or say that
+    their address does not exist; return how many are new.
 
-    Select only receipts not processed before, so that people who opted in again stay. Audit: ``optout.gateway``.
+    Select only receipts not processed before, so that people who opted in again stay. Audit: ``optout.gateway``,
+    ``optout.invalid``.
     """
     told: dict[tuple[str, str], list[tuple[str, str | None]]] = defaultdict(list)
+    invalid: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for some in chosen:
-        for run, gateway, code, status, address, sender in connection.execute(_query(some)):
-            if tells(gateway, code, status):
-                told[run, gateway].append((address, sender))
-    return sum(
+        for row in connection.execute(_query(some)):
+            says = tells(row.gateway, row.code, row.status)
+            if says == INVALID:
+                if row.delivery not in _ARRIVED:  # it was there after all
+                    invalid[row.run, row.gateway, row.channel].append(row.address)
+            elif says:
+                told[row.run, row.gateway].append((row.address, row.sender))
+    opted_out = sum(
         _keep(connection, people, gateway=gateway, run=run, now=now, by="receipt")
         for (run, gateway), people in told.items()
     )
+    return Suppressed(opted_out, sum(_keep_invalid(connection, *of, invalid[of], now) for of in invalid))
+
+
+def _keep_invalid(
+    connection: Connection, run: str, gateway: str, channel: str, addresses: Sequence[str], now: int
+) -> int:
+    """Suppress addresses for a channel; return how many were not on the list."""
+    origin = optouts.Origin(f"gateway {gateway} (receipt)", INVALID_REASON)
+    added = []
+    for address in dict.fromkeys(addresses):
+        done = optouts.add_addresses(
+            connection, [address], scope="channel", scope_value=channel, origin=origin, until_at=None, now=now
+        )
+        added += [address] if done.added else []
+    if added:
+        detail = {"gateway": gateway, "scope": f"messages by {channel}"}
+        audit.record(connection, INVALID_ACTION, run, detail, added, now)
+    return len(added)
 
 
 def _query(chosen: ColumnElement[bool]) -> Select[Any]:
-    arrived = [str(one) for one in ARRIVED]
-    told = and_(_a.address.is_not(None), or_(_r.delivery.is_(None), _r.delivery.not_in(arrived)))
+    told = and_(_a.address.is_not(None), or_(_r.delivery.is_(None), _r.delivery.not_in(_ARRIVED)))
     joined = receipts.join(attempts, _a.id == _r.attempt).join(runs, runs.c.number == _a.run)
-    query = select(runs.c.id, _gateway, _r.code, _r.status, _a.address, _sender).select_from(joined)
+    query = select(
+        runs.c.id.label("run"), _gateway.label("gateway"), _r.code, _r.status, _a.address, _sender.label("sender"),
+        func.coalesce(_a.channel, runs.c.channel).label("channel"), _a.delivery,
+    ).select_from(joined)  # fmt: skip
     return query.where(chosen, told).order_by(_r.number)
 
 

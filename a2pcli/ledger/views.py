@@ -201,6 +201,8 @@ _ALL = (
             ViewColumn("at", "when it happened", kind=MOMENT),
             ViewColumn("received_at", "when the receipt was imported", kind=MOMENT),
             ViewColumn("source", "the file it was imported from"),
+            ViewColumn("price", "what the provider bills, in units of the currency", "t.price", MONEY),
+            ViewColumn("currency", "ISO 4217"),
         ),
         "receipts",
         f"LEFT JOIN {{main}}.runs r ON r.number = t.attempt / {ROWS_PER_RUN}",

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from a2pcli.dataclass import dataclass
 from a2pcli.delivery import ARRIVED, NEGATIVE, Delivery, DeliveryCount
-from a2pcli.ledger.records import Totals
+from a2pcli.ledger.records import Totals, Unheard
 from a2pcli.messages import State
 
 NO_CODE = "no code"
@@ -20,6 +20,8 @@ CauseOf: TypeAlias = Callable[[str | None, str], str | None]
 has the code."""
 
 UNKNOWN_CAUSE = "unknown"
+
+NONE_UNHEARD = Unheard(0, {})
 
 
 def no_table(_code: str | None, _delivery: str) -> None:
@@ -37,6 +39,8 @@ class Deliveries:
     statuses: dict[str, int]
     codes: dict[str, dict[str, int]]
     causes: dict[str, int]
+    unknown: int = 0
+    """Of ``sent`` and ``no_receipt``: those whose final receipt did not come within the time that one is waited for."""
 
     @property
     def delivered(self) -> int:
@@ -72,15 +76,18 @@ class Deliveries:
         return sum(self.statuses.get(kind, 0) for kind in kinds)
 
 
-def deliveries(totals: Totals, variant: str | None = None, cause_of: CauseOf = no_table) -> Deliveries:
+def deliveries(
+    totals: Totals, variant: str | None = None, cause_of: CauseOf = no_table, unheard: Unheard = NONE_UNHEARD
+) -> Deliveries:
     """Of all accepted messages, or of those of a ``variant``; ``cause_of`` knows the codes of the run's gateway."""
+    unknown = unheard.messages if variant is None else unheard.by_variant.get(variant, 0)
     if variant is None:
         accepted, counts = totals.count(State.ACCEPTED), list(totals.deliveries)
     else:
         one = totals.variants.get(variant, {}).get(State.ACCEPTED)
         accepted = one.messages if one else 0
         counts = [count for count in totals.deliveries if count.variant == variant]
-    return Deliveries(accepted, _by_status(counts), _by_code(counts), _by_cause(counts, cause_of))
+    return Deliveries(accepted, _by_status(counts), _by_code(counts), _by_cause(counts, cause_of), unknown)
 
 
 def _by_status(counts: Iterable[DeliveryCount]) -> dict[str, int]:
@@ -115,6 +122,7 @@ def delivery_document(found: Deliveries) -> dict[str, Any]:
         "undelivered": found.undelivered,
         "sent": found.sent,
         "no_receipt": found.no_receipt,
+        "unknown": found.unknown,
         "delivered_share": None if found.share is None else round(found.share, 6),
         "statuses": found.statuses,
         "codes": found.codes,

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger.alternatives import names_of
 from a2pcli.ledger.history import Event
-from a2pcli.ledger.records import Run, StateTotals, Totals
+from a2pcli.ledger.records import Billed, Run, StateTotals, Totals, Unheard
 from a2pcli.messages import State
-from a2pcli.reporting.deliveries import CauseOf, deliveries, delivery_document, no_table
-from a2pcli.reporting.values import iso, money_document, rehearsal_document
+from a2pcli.reporting.deliveries import NONE_UNHEARD, CauseOf, deliveries, delivery_document, no_table
+from a2pcli.reporting.values import iso, money, money_document, rehearsal_document
 
 HANDED_OVER = (State.ACCEPTED, State.REJECTED, State.UNKNOWN, State.SUBMITTING)
 """States of messages that the gateway got, or may have got."""
@@ -68,7 +68,9 @@ def run_document(run: Run) -> dict[str, Any]:
     }
 
 
-def totals_document(totals: Totals, cause_of: CauseOf = no_table) -> dict[str, Any]:
+def totals_document(
+    totals: Totals, cause_of: CauseOf = no_table, unheard: Unheard = NONE_UNHEARD
+) -> dict[str, Any]:
     """Totals; money is decimal text. ``states`` sums to ``rows``; ``countries``, ``arms`` and ``senders`` to the
     messages that were not left out (``""`` is the run's own sender). ``variants`` are the arms' messages alone."""
     return {
@@ -82,12 +84,12 @@ def totals_document(totals: Totals, cause_of: CauseOf = no_table) -> dict[str, A
         "code_sentences": dict(totals.code_sentences),
         "variants": totals.by_variant,
         "arms": {
-            name: {**of, "delivery": delivery_document(deliveries(totals, name, cause_of))}
+            name: {**of, "delivery": delivery_document(deliveries(totals, name, cause_of, unheard))}
             for name, of in _cut(totals.variants).items()
         },
         "senders": _cut(totals.senders),
         "rates": {rate.name: _rate_document(rate) for rate in rates(totals)},
-        "delivery": delivery_document(deliveries(totals, cause_of=cause_of)),
+        "delivery": delivery_document(deliveries(totals, cause_of=cause_of, unheard=unheard)),
     }
 
 
@@ -119,19 +121,35 @@ def _rate_document(rate: Share) -> dict[str, Any]:
 
 
 def report_document(
-    run: Run, totals: Totals, events: tuple[Event, ...], cause_of: CauseOf = no_table
+    run: Run,
+    totals: Totals,
+    events: tuple[Event, ...],
+    cause_of: CauseOf = no_table,
+    unheard: Unheard = NONE_UNHEARD,
+    bills: Sequence[Billed] = (),
 ) -> dict[str, Any]:
     """The whole report; ``events`` are the run's own, the test messages among them."""
     return {
         **run_document(run),
         "objective": run.summary.get("objective"),
         "pruned": _pruned(run),
-        **totals_document(totals, cause_of),
+        **totals_document(totals, cause_of, unheard),
+        "billed": [billed_document(one) for one in bills],
         "tests": count_tests(events),
         "events": [
             {"at": iso(event.at), "kind": event.kind, "code": event.code, "detail": event.detail}
             for event in events
         ],
+    }
+
+
+def billed_document(one: Billed) -> dict[str, Any]:
+    """What providers billed in one currency, and the estimate for the same messages."""
+    return {
+        "currency": one.currency,
+        "messages": one.messages,
+        "billed": money(one.billed),
+        "estimated": money(one.estimated),
     }
 
 

@@ -158,6 +158,8 @@ def _show(found: Report) -> None:
         by_channel=found.by_channel(),
         by_gateway=found.by_gateway(),
         switches=switches_of(found.events()),
+        unheard=found.unheard(totals),
+        bills=found.billed(),
     )
     show(screen)
 
@@ -173,7 +175,9 @@ def _print(found: Report, rows: tuple[list[str] | None, list[str] | None] | None
 
     totals = found.totals()
     waiting = found.waiting() if totals.held else []
-    document = report_document(found.run, totals, found.events(), found.cause_of())
+    document = report_document(
+        found.run, totals, found.events(), found.cause_of(), found.unheard(totals), found.billed()
+    )
     ended = found.arrivals()
     document |= {"waiting": held_document(waiting), "arrived_earlier": ended.perhaps + ended.earlier}
     if found.run.sending.get("channels"):

@@ -30,6 +30,9 @@ class ReceiptsImport(TypedDict):
     opted_out: Annotated[
         int, says("people suppressed for the sender, since a receipt says that they opted out")
     ]
+    invalid: Annotated[
+        int, says("addresses suppressed for the channel: a receipt says that they do not exist")
+    ]
     forgotten: Annotated[int, says("not kept: the person was erased, or retention removed their data")]
     accepted: Annotated[int, says("messages that were unknown or considered not sent, and are accepted now")]
     statuses: Annotated[Counts, says("receipts by what they say")]
@@ -53,7 +56,8 @@ class PulledList(TypedDict):
     others: Annotated[int, says("receipts of messages that are not in this ledger; not stored")]
     forgotten: Annotated[int, says("not stored: the person was erased, or retention removed their data")]
     accepted: Annotated[int, says("messages that were unknown or considered not sent, and are accepted now")]
-    opted_out: Annotated[int, says("people newly suppressed")]
+    opted_out: Annotated[int, says("people newly suppressed since they opted out")]
+    invalid: Annotated[int, says("addresses newly suppressed since they do not exist")]
     statuses: Annotated[Counts, says("receipts by what they say")]
     unknown_statuses: Annotated[Counts, says("unknown statuses; not counted")]
     problem: Annotated[

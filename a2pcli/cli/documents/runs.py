@@ -117,6 +117,15 @@ class GatewayAttempts(TypedDict):
     unpriced: Annotated[int, says("accepted or unknown ones without a known price, which are not in `cost`")]
 
 
+class Billed(TypedDict):
+    """Messages of a run whose receipts have a price, in one currency."""
+
+    currency: str
+    messages: int
+    billed: Annotated[str, says("decimal text")]
+    estimated: Annotated[str, says("of the same messages, as far as their estimate is in this currency")]
+
+
 class Report(RunFacts, Totals):
     """``a2pcli report``. With ``--rows`` it has every row."""
 
@@ -124,6 +133,7 @@ class Report(RunFacts, Totals):
     pruned: Annotated[dict[str, str] | None, says("what retention removed, and when")]
     tests: Annotated[int, says("test messages, not included in totals")]
     events: list[RunEvent]
+    billed: Annotated[list[Billed], says("what providers billed, as receipts say; empty if none says")]
     waiting: Waiting
     arrived_earlier: Annotated[
         int, says("messages delivered by an earlier attempt, not counted as delivered in `delivery`")

@@ -85,6 +85,12 @@ class Delivery(TypedDict):
     undelivered: Annotated[int, says("undelivered, failed, rejected, expired, cancelled or bounced")]
     sent: Annotated[int, says("on their way, no final receipt yet")]
     no_receipt: Annotated[int, says("no receipt yet")]
+    unknown: Annotated[
+        int,
+        says(
+            "of `sent` and `no_receipt`: no final receipt within the time that one is waited for (`receipts: wait:`)"
+        ),
+    ]
     delivered_share: Annotated[
         float | None, says("delivered of accepted, 0 to 1; null where none was accepted")
     ]

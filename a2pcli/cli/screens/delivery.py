@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from a2pcli.delivery import NEGATIVE
-from a2pcli.ledger.records import Totals
-from a2pcli.reporting.deliveries import NO_CODE, UNKNOWN_CAUSE, CauseOf, Deliveries, deliveries
+from a2pcli.ledger.records import Billed, Totals, Unheard
+from a2pcli.reporting.deliveries import NO_CODE, NONE_UNHEARD, UNKNOWN_CAUSE, CauseOf, Deliveries, deliveries
+from a2pcli.reporting.values import money
 
 MOST_CODES = 5
 """Codes of one status before the others are summed up."""
 
 
 def delivery_tables(
-    totals: Totals, grid: Table, cause_of: CauseOf, *, simulated: bool
+    totals: Totals, grid: Table, cause_of: CauseOf, *, simulated: bool, unheard: Unheard = NONE_UNHEARD
 ) -> Iterator[RenderableType]:
     """What was delivered, filled into ``grid``, and by variant; nothing where there is no receipt yet.
 
     ``simulated``: nothing was sent, and the receipts are of a rehearsal.
     """
-    found = deliveries(totals, cause_of=cause_of)
-    if not found.statuses:
+    found = deliveries(totals, cause_of=cause_of, unheard=unheard)
+    if not found.statuses and not found.unknown:
         return
     label = "simulated delivery" if simulated else "delivery"
     for line in delivery_lines(found):
@@ -32,7 +33,7 @@ def delivery_tables(
         label = ""
     yield grid
     if totals.variants:
-        yield _by_variant({name: deliveries(totals, name) for name in totals.variants})
+        yield _by_variant({name: deliveries(totals, name, unheard=unheard) for name in totals.variants})
 
 
 def delivery_lines(found: Deliveries) -> Iterator[str]:
@@ -51,6 +52,20 @@ def delivery_lines(found: Deliveries) -> Iterator[str]:
         yield f"{found.sent:,} sent, no final receipt yet"
     if found.no_receipt:
         yield f"{found.no_receipt:,} no receipt yet"
+    if found.unknown:
+        yield f"{found.unknown:,} of these: delivery unknown, no final receipt came in the time that one is waited for"
+
+
+def add_bills(grid: Table, bills: Sequence[Billed]) -> None:
+    """Add what providers billed, beside the estimate for the same messages."""
+    label = "billed"
+    for one in bills:
+        estimated = f", estimated {money(one.estimated)}" if one.estimated else ""
+        grid.add_row(
+            label,
+            f"{money(one.billed)} {one.currency} for {one.messages:,} messages, as receipts say{estimated}",
+        )
+        label = ""
 
 
 def _codes(codes: Mapping[str, int]) -> str:

@@ -33,6 +33,7 @@ def _document(one: Pulled) -> dict[str, Any]:
         "forgotten": one.forgotten,
         "accepted": one.accepted,
         "opted_out": one.opted_out,
+        "invalid": one.invalid,
         "statuses": dict(one.statuses.most_common()),
         "unknown_statuses": dict(one.unknown.most_common()),
         "problem": None if one.problem is None else one.problem.message,
@@ -55,6 +56,8 @@ def pull_lines(one: Pulled) -> Iterator[str]:
         yield f"  outcome now known, accepted by the gateway: {_count(one.accepted, 'message')}"
     if one.opted_out:
         yield f"  opted out: {'1 person' if one.opted_out == 1 else f'{one.opted_out:,} people'}"
+    if one.invalid:
+        yield f"  address does not exist, now suppressed for the channel: {one.invalid:,}"
     if one.forgotten:
         yield f"  not stored, the person's data was deleted: {one.forgotten:,}"
     if one.unknown:

@@ -29,6 +29,7 @@ def import_document(table: Table, done: ReceiptImport) -> dict[str, Any]:
         "forgotten": done.forgotten,
         "accepted": done.accepted,
         "opted_out": done.opted_out,
+        "invalid": done.invalid,
         "statuses": dict(done.statuses.most_common()),
         "unknown_statuses": dict(done.unknown.most_common()),
         "without_time": done.without_moment,
@@ -62,6 +63,8 @@ def import_lines(done: ReceiptImport) -> Iterator[str]:
     if done.opted_out:
         people = "1 person" if done.opted_out == 1 else f"{done.opted_out:,} people"
         yield f"opted out, by what the receipts say: {people} (now suppressed for that sender)"
+    if done.invalid:
+        yield f"address does not exist: {done.invalid:,} (now suppressed for the channel)"
     if done.forgotten:
         yield f"not saved, the person's data was deleted: {_receipts(done.forgotten)}"
     if done.unknown:

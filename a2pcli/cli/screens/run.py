@@ -11,17 +11,17 @@ from rich.text import Text
 
 from a2pcli.channels import channel_of
 from a2pcli.cli.screens.channels import channel_rows, channel_table, planned_row, way_of
-from a2pcli.cli.screens.delivery import delivery_tables
+from a2pcli.cli.screens.delivery import add_bills, delivery_tables
 from a2pcli.cli.screens.listing import RUN_STYLES, fits, sender_of
 from a2pcli.cli.screens.routes import gateway_table, switch_lines
 from a2pcli.cli.terminal.output import to_copy
 from a2pcli.dataclass import dataclass
-from a2pcli.ledger.records import GatewayCount, Run, RunState, StateTotals, Totals, Waiting
+from a2pcli.ledger.records import Billed, GatewayCount, Run, RunState, StateTotals, Totals, Unheard, Waiting
 from a2pcli.messages import State
 from a2pcli.moments import minute, zone_name, zone_of
 from a2pcli.reasons import SENTENCES, Reason
 from a2pcli.reporting.channel_story import Arrivals, ByChannel, arrival_sentences
-from a2pcli.reporting.deliveries import CauseOf, no_table
+from a2pcli.reporting.deliveries import NONE_UNHEARD, CauseOf, no_table
 from a2pcli.reporting.held import held_lines
 from a2pcli.reporting.route_story import via
 from a2pcli.reporting.totals import HANDED_OVER, rates
@@ -199,6 +199,8 @@ def report_screen(
     by_channel: ByChannel | None = None,
     by_gateway: Sequence[GatewayCount] = (),
     switches: Sequence[tuple[int, str]] = (),
+    unheard: Unheard = NONE_UNHEARD,
+    bills: Sequence[Billed] = (),
 ) -> RenderableType:
     """The whole report, top to bottom. ``live`` is who sends the run just now; ``cause_of`` knows receipts' codes."""
     states = StatesTable(totals, instead_of_sending(run))
@@ -206,10 +208,11 @@ def report_screen(
     pieces: list[RenderableType] = [_title(run), about, Text(), states]
     pieces += [Text(line, style="cyan") for line in held_lines(waiting, zone=zone_of(run.summary))]
     costs = sums(run, totals)
+    add_bills(costs, bills)
     if costs.row_count:
         pieces += [Text(), costs]
     simulated = instead_of_sending(run) is not None
-    for piece in delivery_tables(totals, facts(), cause_of, simulated=simulated):
+    for piece in delivery_tables(totals, facts(), cause_of, simulated=simulated, unheard=unheard):
         pieces += [Text(), piece]
     if by_channel is not None and by_channel.counts:
         pieces += [Text(), channel_table(by_channel, cost_word(run))]
