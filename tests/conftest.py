@@ -19,10 +19,12 @@ from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent / "cli"))
 
+import commandline
 import statements
 from clikit import Project
 from postgreskit import running_postgres
 
+commandline.share()
 statements.share()
 
 # Hundreds of the processes that tests start import the same modules, and each would compile them again where the

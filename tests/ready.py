@@ -27,6 +27,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
+import commandline
 import statements
 
 TESTS = Path(__file__).parent
@@ -117,9 +118,14 @@ def _tell(pipe: int, number: int) -> None:
 
 def warm_up() -> None:
     """Do what commands and senders do: what they import, build and compile is here from then on."""
+    from a2pcli.cli import app
+
+    commandline.share()
     statements.share()
     with tempfile.TemporaryDirectory() as folder:
         _work(Path(folder))
+    for name in app.COMMANDS:
+        app.build_app([name])
     for name in ("psycopg", "sqlalchemy.dialects.postgresql.psycopg"):
         with suppress(ImportError):
             import_module(name)

@@ -2,7 +2,8 @@
 
 SQLAlchemy keeps what it compiled for each engine, so a process that opens one ledger compiles a statement once. Tests
 open thousands of ledgers, and compiling the same few hundred statements for each of them was a third of the work. The
-statements that make a new ledger are never kept by SQLAlchemy: here they are.
+statements that make a new ledger, and those handed to the driver itself (``bulk.read_rows``), are never kept by
+SQLAlchemy: here they are.
 """
 
 from __future__ import annotations
@@ -10,8 +11,9 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import MetaData, event
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection, Dialect, Engine
 from sqlalchemy.schema import ExecutableDDLElement
+from sqlalchemy.sql import Select
 from sqlalchemy.util import LRUCache
 
 from a2pcli.ledger.tables import metadata
@@ -42,6 +44,39 @@ def share() -> None:
         connection.execution_options(compiled_cache=statements)
 
     metadata.create_all = Schema(metadata).make  # type: ignore[method-assign]
+    _keep_what_is_compiled_by_hand(statements)
+
+
+def _keep_what_is_compiled_by_hand(statements: SharedStatements) -> None:
+    honest = Select.compile
+
+    def compile(query: Any, bind: Any = None, dialect: Dialect | None = None, **how: Any) -> Any:
+        key = query._generate_cache_key() if dialect is not None and not how else None
+        if key is None:
+            return honest(query, bind, dialect, **how)
+        place = (dialect, "by hand", key.key)
+        compiled = statements.get(place)
+        if compiled is None:
+            statements[place] = compiled = query._compiler(dialect, cache_key=key)
+        return Filled(compiled, key.bindparams)
+
+    Select.compile = compile  # type: ignore[method-assign]
+
+
+class Filled:
+    """A compiled query with the values of one that differs from it in nothing else."""
+
+    def __init__(self, compiled: Any, values: Any) -> None:
+        self._compiled, self._values = compiled, values
+
+    def construct_params(self) -> dict[str, Any]:
+        return dict(self._compiled.construct_params(extracted_parameters=self._values))
+
+    def __str__(self) -> str:
+        return str(self._compiled)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._compiled, name)
 
 
 class Schema:

@@ -10,7 +10,6 @@ the same two ways: ``synchronous_commit`` on, and off for the chunks.
 
 from __future__ import annotations
 
-import glob
 import os
 import socket
 import stat
@@ -257,8 +256,9 @@ def new_file(url: URL) -> Iterator[URL]:
 
 def _forget_drafts(path: Path) -> None:
     """Remove drafts of killed processes, which contain no data. The lock ensures that none is being written."""
-    for draft in path.parent.glob(f"{glob.escape(path.name)}.*.making*"):
-        draft.unlink(missing_ok=True)
+    for entry in path.parent.iterdir():
+        if entry.name.startswith(f"{path.name}.") and ".making" in entry.name:
+            entry.unlink(missing_ok=True)
 
 
 def _make_folder(folder: Path) -> None:

@@ -36,6 +36,8 @@ DRAFT = "new"
 RESCUED = "rescued"
 """Part of the name of the copy that a sender saved of a deleted ledger."""
 
+_DRAFT = re.compile(rf"\d+\.{DRAFT}(-journal|-wal|-shm)?")
+
 _OURS = ("-wal", "-shm", "-journal", "-locks", "-erasure-key")
 _BIGGER_THAN = 512
 """Bytes; no database is smaller."""
@@ -48,8 +50,12 @@ def draft_of(path: Path) -> Path:
 
 def drafts(path: Path) -> list[Path]:
     """Return the copies left by interrupted commands, with their logs."""
-    pattern = re.compile(rf"{re.escape(path.name)}\.\d+\.{DRAFT}(-journal|-wal|-shm)?")
-    return sorted(one for one in _beside(path) if pattern.fullmatch(one.name))
+    begin = f"{path.name}."
+    return sorted(
+        one
+        for one in _beside(path)
+        if one.name.startswith(begin) and _DRAFT.fullmatch(one.name.removeprefix(begin))
+    )
 
 
 def remove_drafts(path: Path) -> list[Path]:
