@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from ledgerkit import Make
+from schemas import Schemas
 
 from a2pcli.ledger.store import Ledger
-
-_numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
@@ -21,23 +19,30 @@ def postgres_server(server: Any) -> str:
     return str(server.get_uri())
 
 
-@pytest.fixture
-def postgres_url(postgres_server: str) -> str:
-    """A schema of its own for each test: as good as a database, and made in a moment."""
-    import psycopg
+@pytest.fixture(scope="session")
+def schemas(postgres_server: str) -> Schemas:
+    """Its schemas."""
+    return Schemas(postgres_server)
 
-    schema = f"test_{next(_numbers)}"
-    with psycopg.connect(postgres_server, autocommit=True) as connection:
-        connection.execute(f"CREATE SCHEMA {schema}")
-    return f"{postgres_server}&options=-csearch_path%3D{schema}"
+
+@pytest.fixture
+def postgres_url(schemas: Schemas) -> str:
+    """A schema of its own for each test: as good as a database, and made in a moment."""
+    return schemas.url(schemas.fresh())
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A ledger that is not there yet."""
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A ledger that is not there yet, unless the test has ``ledger``, which is new."""
     if request.param == "sqlite":
-        return str(tmp_path / "ledger.db")
-    return str(request.getfixturevalue("postgres_url"))
+        yield str(tmp_path / "ledger.db")
+    elif "ledger" not in request.fixturenames:
+        yield str(request.getfixturevalue("postgres_url"))
+    else:
+        schemas: Schemas = request.getfixturevalue("schemas")
+        schema = schemas.with_ledger()
+        yield schemas.url(schema)
+        schemas.back(schema)
 
 
 @pytest.fixture
