@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from sqlalchemy import (
@@ -28,6 +28,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.expression import ColumnElement
 from sqlalchemy.sql.schema import Table
+from sqlalchemy.sql.selectable import Select
 
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger import consents as consent_rows
@@ -219,19 +220,29 @@ def look_at(context: CheckContext) -> None:
 
 def _kinds(context: CheckContext, table: Table) -> Iterator[Finding]:
     """Check value types, because SQLite stores any type in any column."""
-    wrong = {column.name: _is_of_other_kind(column) for column in table.columns}
-    # One condition for all columns is twice as fast as a sum for each; sums are queried only if it holds.
-    if not context.connection.execute(
-        select(literal(1)).select_from(table).where(or_(*wrong.values())).limit(1)
-    ).first():
+    any_wrong, sums_of_wrong = _queries_for_kinds(table)
+    if not context.connection.execute(any_wrong).first():
         return
-    sums = context.connection.execute(
-        select(*(func.sum(case((one, 1), else_=0)) for one in wrong.values()))
-    ).one()
-    for name, many in zip(wrong, sums, strict=True):
+    sums = context.connection.execute(sums_of_wrong).one()
+    for column, many in zip(table.columns, sums, strict=True):
         if many:
             rows = "row" if many == 1 else "rows"
-            yield Finding("wrong-values", f"the table {table.name} has {many:,} {rows} with no valid {name}")
+            yield Finding(
+                "wrong-values", f"the table {table.name} has {many:,} {rows} with no valid {column.name}"
+            )
+
+
+@cache
+def _queries_for_kinds(table: Table) -> tuple[Select[Any], Select[Any]]:
+    """Return the query whether any row has a value of a wrong type, and the number of such rows for each column.
+
+    One condition for all columns is twice as fast as a sum for each; sums are queried only if it holds.
+    """
+    wrong = [_is_of_other_kind(column) for column in table.columns]
+    return (
+        select(literal(1)).select_from(table).where(or_(*wrong)).limit(1),
+        select(*(func.sum(case((one, 1), else_=0)) for one in wrong)),
+    )
 
 
 def _is_of_other_kind(column: Column[Any]) -> ColumnElement[bool]:

@@ -9,7 +9,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import readykit
 
 TOKEN, SECRET, PUBLIC = "twilio-token", "kannel-secret-0123456789", "https://hooks.example.com:8443/a2p"
 SETTINGS = f"""\
@@ -62,17 +62,13 @@ def listener(folder: Path, *arguments: str, settings: str | None = SETTINGS) -> 
     if settings is not None:
         (folder / "a2pcli.yaml").write_text(settings)
     environ = {**os.environ, **ENVIRON}
-    command = [sys.executable, "-m", "a2pcli"]
     if not (folder / ".a2pcli/ledger.db").exists() and "--ledger" not in arguments:
-        subprocess.run(
-            [*command, "ledger", "create"], cwd=folder, env=environ, check=True, capture_output=True
-        )
+        assert readykit.run("ledger", "create", cwd=folder, env=environ).returncode == 0
     log = folder / "listen.log"
     with log.open("w") as stream:
-        process = subprocess.Popen(
-            [*command, "listen", "--port", "0", *arguments],
-            cwd=folder, env=environ, stderr=stream, stdout=stream, text=True,
-        )  # fmt: skip
+        process = readykit.begin(
+            "listen", "--port", "0", *arguments, cwd=folder, env=environ, stderr=stream, stdout=stream
+        )
     made = Listener(folder, process, log)
     try:
         until = time.monotonic() + 60

@@ -15,6 +15,7 @@ from collections import Counter
 
 import httpx
 import pytest
+import readykit
 from clikit import PEOPLE, Project
 from listenkit import ENVIRON, PUBLIC, SECRET, SETTINGS, listener, query
 from plivo.utils.signature_v3 import construct_post_url, get_signature_v3
@@ -198,16 +199,14 @@ def test_every_acknowledged_receipt_is_there_once_after_a_kill(project: Project)
 
 
 def test_a_sender_and_a_listener_share_a_sqlite_ledger(project: Project) -> None:
-    many = 2_000
+    many = 1_000
     rows = "".join(f"+44791112{row:04d},P{row},gold\n" for row in range(many))
     project.starter(people=PEOPLE.splitlines()[0] + "\n" + rows)
     project.write("a2pcli.yaml", SETTINGS + "rates: rates.csv\n")
     project.run("ledger", "create", **ENVIRON)
     with listener(project.folder, settings=None) as heard:
-        command = [sys.executable, "-m", "a2pcli", "send", "sale.yaml", "--yes"]
-        sender = subprocess.Popen(
-            command, cwd=project.folder, env={**os.environ, **ENVIRON}, stderr=subprocess.PIPE, text=True
-        )
+        command, environ = ("send", "sale.yaml", "--yes"), {**os.environ, **ENVIRON}
+        sender = readykit.begin(*command, cwd=project.folder, env=environ, stderr=subprocess.PIPE, text=True)
 
         while not (runs := project.run("runs", "--json", **ENVIRON).json["runs"]):
             assert sender.poll() is None, sender.communicate()
