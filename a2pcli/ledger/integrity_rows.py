@@ -226,10 +226,8 @@ def _kinds(context: CheckContext, table: Table) -> Iterator[Finding]:
     sums = context.connection.execute(sums_of_wrong).one()
     for column, many in zip(table.columns, sums, strict=True):
         if many:
-            rows = "row" if many == 1 else "rows"
-            yield Finding(
-                "wrong-values", f"the table {table.name} has {many:,} {rows} with no valid {column.name}"
-            )
+            said = f"the table {table.name} has {_many(many, 'row')} with no valid {column.name}"
+            yield Finding("wrong-values", said)
 
 
 @cache
