@@ -22,9 +22,9 @@ BUILT_IN: dict[str, tuple[str, str]] = {
     ),
     "vonage": (
         "a2pcli.gateways.providers.vonage:VonageGateway",
-        "Vonage: SMS, by the SMS API or the Messages API; MMS and WhatsApp by the latter",
+        "Vonage: SMS, by the SMS API or the Messages API; MMS, WhatsApp and RCS by the latter",
     ),
-    "infobip": ("a2pcli.gateways.providers.infobip:InfobipGateway", "Infobip: SMS, in batches"),
+    "infobip": ("a2pcli.gateways.providers.infobip:InfobipGateway", "Infobip: SMS and WhatsApp, in batches"),
     "sinch": ("a2pcli.gateways.providers.sinch:SinchGateway", "Sinch: SMS and MMS"),
     "telnyx": (
         "a2pcli.gateways.providers.telnyx:TelnyxGateway",
