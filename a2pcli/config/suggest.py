@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from a2pcli.channels import OFFERED
 from a2pcli.config.document import Loc
 
 _OTHER_NAMES = {
@@ -87,6 +88,8 @@ def meant_key(model: type[BaseModel], loc: Loc, key: str) -> str | None:
         return f"did you mean '{fitting[0]}'?"
     for name in (folded, other):
         home = _home_of(model, name) if name else None
+        if home == "" and name in ("sender", "gateway") and loc and loc[0] in OFFERED:
+            return f"'{name}' goes at the left margin, or with its channel: 'channels:' with '{loc[0]}: {{{name}: …}}'"
         if home is not None:
             return f"'{name}' goes under '{home}:'" if home else f"'{name}' goes at the left margin"
     return None if loc else _other_file(model, folded)

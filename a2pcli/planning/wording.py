@@ -19,6 +19,7 @@ from a2pcli.content.templates import MessageTemplate
 from a2pcli.errors import InvalidInput, Problem, Severity
 from a2pcli.planning.arms import texts_of
 from a2pcli.planning.blocks import TEXT, markup_of
+from a2pcli.planning.buttons import button_texts
 from a2pcli.planning.composed import composed_at
 from a2pcli.planning.email_files import spot_in, words_of_html
 from a2pcli.planning.lint import RULES, Finding, LintRule, Strictness, lint
@@ -113,6 +114,7 @@ class Wording:
             law=law,
             keywords=self.law.stop_keywords(),
             is_email=kind_of_channel(campaign.channel) is Kind.EMAIL,
+            buttons=button_texts(self.loaded),
         )
 
     def _senders(self, countries: Iterable[str] | None) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ class Copy:
     canonical columns, where they are known; ``examples`` messages as people would get them, before smart encoding.
     ``senders`` are those that it is sent from; empty where the gateway's account chooses. ``law`` holds, by the
     countries it is sent to, what the law there wants in it; None where the recipients are not known yet. ``keywords``
-    are words that mean stop by the project's own rules.
+    are words that mean stop by the project's own rules. ``buttons`` are the words on the message's buttons.
     """
 
     source: str
@@ -47,6 +47,7 @@ class Copy:
     law: Mapping[str, Sequence[CopyLaw]] | None = None
     keywords: Collection[str] = ()
     is_email: bool = False
+    buttons: Sequence[str] = ()
 
     @property
     def words(self) -> str:

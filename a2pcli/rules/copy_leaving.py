@@ -98,7 +98,7 @@ def no_way_out(copy: Copy) -> Iterator[Finding]:
 
 def _says_how(copy: Copy) -> bool:
     # A link's text counts where it says so (acme.example/stop); a tag may hold the words itself.
-    if _way_out(copy, copy.text.replace("_", " ")):
+    if _way_out(copy, copy.text.replace("_", " ")) or any(_way_out(copy, one) for one in copy.buttons):
         return True
     return bool(copy.examples) and all(_way_out(copy, text) for text in copy.examples)
 

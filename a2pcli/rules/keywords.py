@@ -30,8 +30,7 @@ from a2pcli.rules.stop_words import StopWords, stop_words
 
 
 class Meaning(StrEnum):
-    """What a reply asks for. ``unclear`` may or may not be an opt-out: a person"
-    " has to read it."""
+    """What a reply asks for. ``unclear`` may or may not be an opt-out: a person has to read it."""
 
     STOP = "stop"
     START = "start"

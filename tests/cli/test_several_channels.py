@@ -264,3 +264,9 @@ def test_of_a_channel_that_delivers_nothing_beside_one_that_does_it_is_said(tmp_
     plan = shop.run("plan", "order.yaml").out
     assert "1. email via mail, from shop@example.com: messages are written to a file, nothing is sent" in plan
     assert "2. sms via text, from ACME\n" in plan
+
+
+def test_a_sender_in_a_channels_block_is_told_where_it_goes(shop: Project) -> None:
+    shop.write("order.yaml", (shop.folder / "order.yaml").read_text() + "sms: {sender: ACME}\n")
+    told = shop.run("check", "order.yaml").err
+    assert "goes at the left margin, or with its channel: 'channels:' with 'sms: {sender: …}'" in told

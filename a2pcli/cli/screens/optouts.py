@@ -208,9 +208,13 @@ def replies_document(table: Table, done: HandledReplies) -> dict[str, Any]:
     }
 
 
+_WORDS = {"none": "other"}
+"""What is shown for a meaning whose name says nothing to a reader: a reply without a keyword."""
+
+
 def replies_sentence(done: HandledReplies) -> str:
     """Every reply of a file, counted by what it meant."""
-    counts = [f"{count:,} {meaning}" for meaning, count in done.meanings.most_common()]
+    counts = [f"{count:,} {_WORDS.get(meaning, meaning)}" for meaning, count in done.meanings.most_common()]
     counts += [f"{len(done.refused):,} rejected: not processed"] if done.refused else []
     many = done.meanings.total() + len(done.refused)
     return f"{many:,} repl{'y' if many == 1 else 'ies'}: {', '.join(counts) or 'none'}"
