@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from a2pcli.actions.runs import chosen_run
 from a2pcli.actions.tables import Counting, Target, spare, uncounted
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, UsageError
+from a2pcli.ledger.alternatives import names_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -47,18 +48,24 @@ class Report:
         return self.ledger.runs.totals(self.run)
 
     def cause_of(self) -> CauseOf:
-        """What the receipts' codes of the run's gateway mean, by its provider's table and the settings."""
-        block: dict[str, Any] = {}
+        """What codes in receipts mean, by the tables of all of the run's gateways and the settings. A code that means
+        different things to two of them has no meaning, since the counts do not say whose it is."""
+        blocks: list[dict[str, Any]] = []
 
         def cause(code: str | None, delivery: str) -> str | None:
             from a2pcli.gateways.receipt_codes import meaning_of
 
-            if not block:  # read where a code is asked about: most reports do not need the settings
-                block["type"] = self.run.gateway
+            if not blocks:  # read where a code is asked about: most reports do not need the settings
+                given: Mapping[str, Mapping[str, Any]] = {}
                 with suppress(A2PError):
-                    block.update(self.project.settings().settings.gateways.get(self.run.gateway, {}))
-            found = meaning_of(block, code, delivery)
-            return None if found is None else found.meaning
+                    given = self.project.settings().settings.gateways
+                blocks.extend({"type": name, **given.get(name, {})} for name in names_of(self.run))
+            for status in (None, delivery):  # a code says more than the status that some gateway has as well
+                found = (meaning_of(block, code, status) for block in blocks)
+                meanings = {one.meaning for one in found if one is not None}
+                if meanings:
+                    return meanings.pop() if len(meanings) == 1 else None
+            return None
 
         return cause
 

@@ -245,3 +245,26 @@ def test_a_mailbox_beyond_ascii_goes_by_the_gateway_of_a_route_that_takes_it(sho
     assert {name: one["recipients"] for name, one in by_gateway.items()} == {"plain": 1, "other": 1}
     shop.write("b.yaml", text.replace("NAME", "b").replace("GATEWAY", "plain-only"))
     assert shop.run("plan", "b.yaml", "--json").json["excluded"] == {"invalid-address": 1}
+
+
+@pytest.mark.parametrize(("errors", "cause"), [("{X7: permanent}", "permanent"), ("{}", "unknown")])
+def test_a_receipts_code_is_looked_up_for_every_gateway_of_a_route(
+    shop: Project, errors: str, cause: str
+) -> None:
+    """Only the second gateway's settings know the code; without them it has no meaning."""
+    http = "type: http, url: 'http://127.0.0.1:9/', body: {}, accepted: {id: id}"
+    shop.write(
+        "a2pcli.yaml",
+        f"region: GB\ngateways:\n  one: {{type: outbox}}\n  two: {{{http}, errors: {errors}}}\n"
+        "routes:\n  both: {order: [one, two]}\n",
+    )
+    shop.write(
+        "s.yaml",
+        "name: s\nobjective: Tell\npurpose: transactional\ncontacts: people.csv\nmessage: Hello\ngateway: both\n",
+    )
+    done = shop.run("send", "s.yaml", "--yes")
+    assert done.status == 0, done.err
+    reference = shop.outbox()[0]["reference"]
+    shop.write("receipts.csv", f"reference,status,code\n{reference},undelivered,X7\n")
+    assert shop.run("receipts", "import", "receipts.csv").status == 0
+    assert shop.run("report", "--json").json["delivery"]["causes"] == {cause: 1}
