@@ -3,14 +3,30 @@ window."""
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
-from a2pcli.config.blocks import Block, Template
+from a2pcli.config.blocks import Block, Template, TemplateOfBlock
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[a-zA-Z0-9_]{1,512}$")]
 Language = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[a-z]{2,3}(_[A-Z]{2,3})?$")]
+_LANGUAGE = re.compile(r"[a-z]{2,3}(_[A-Z]{2,3})?", re.ASCII)
+
+
+def _language(text: str) -> str:
+    """One language, or a template that gives each person's. Raises ``ValueError`` (sentence, hint)."""
+    if "{" in text:
+        return TemplateOfBlock(text)
+    if not _LANGUAGE.fullmatch(text):
+        raise ValueError(f"'{text}' is not a language", "like en, en_US or '{{ language }}'")
+    return text
+
+
+EachLanguage = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_language)
+]
 FileName = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
@@ -28,7 +44,13 @@ class ApprovedTemplate(Block):
     """A template of the account, and what is filled into it."""
 
     name: Name = Field(description="Its name in WhatsApp Manager")
-    language: Language = Field(description="Its language, e.g. `en` or `en_US`")
+    language: EachLanguage = Field(
+        description="Its language, e.g. `en` or `en_US`; or a template that gives each person's, e.g. `{{ language }}`"
+    )
+    fallback_language: Language | None = Field(
+        None,
+        description="The language for people in whose own the template is not approved; without it they are excluded",
+    )
     header: TemplateHeader | None = Field(None, description="What is filled into its header")
     body: list[Template] | dict[str, Template] = Field(
         default_factory=list,

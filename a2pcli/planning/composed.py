@@ -57,6 +57,12 @@ def composed_text(loaded: LoadedCampaign, channel: str) -> Composed | None:
     return None
 
 
+def in_another_language(loaded: LoadedCampaign, template: WhatsAppTemplate) -> str:
+    """Return the text of the campaign's WhatsApp template in one of its languages."""
+    assert loaded.campaign.whatsapp is not None
+    return _of_template(loaded.campaign.whatsapp.template, template).text
+
+
 def composed_at(loaded: LoadedCampaign, loc: Loc) -> Composed | None:
     """Return the composed text that a place of the campaign represents; None for any other place."""
     if len(loc) < 2 or loc[0] not in ("whatsapp", "rcs"):

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
+from a2pcli.config.blocks import TemplateOfBlock
 from a2pcli.config.load import LoadedCampaign, find_settings
-from a2pcli.content.whatsapp_templates import TemplatesFile, WhatsAppTemplate, file_name, read_templates_file
+from a2pcli.content.whatsapp_templates import (
+    APPROVED,
+    TemplatesFile,
+    WhatsAppTemplate,
+    file_name,
+    read_templates_file,
+)
 from a2pcli.errors import A2PError, InvalidInput, Problem
 
 
@@ -22,9 +30,30 @@ def template_used(loaded: LoadedCampaign) -> WhatsAppTemplate | None:
     if block is None or block.template is None:
         return None
     try:
-        return templates_file(loaded).by_key.get((block.template.name, block.template.language))
+        return main_template(templates_file(loaded), block.template)
     except A2PError:
         return None
+
+
+def is_each_language(given: Any) -> bool:
+    """Whether a campaign's template is sent in each person's language."""
+    return isinstance(given.language, TemplateOfBlock)
+
+
+def main_template(file: TemplatesFile, given: Any) -> WhatsAppTemplate | None:
+    """Return the campaign's template in its language; of each person's, in the fallback language, else in the first in
+    which it is approved."""
+    if not is_each_language(given):
+        return file.by_key.get((given.name, given.language))
+    if given.fallback_language is not None:
+        return file.by_key.get((given.name, given.fallback_language))
+    return next(iter(approved_languages(file, given.name).values()), None)
+
+
+def approved_languages(file: TemplatesFile, name: str) -> dict[str, WhatsAppTemplate]:
+    """Return the approved templates of this name by language."""
+    found = (file.by_key[name, language] for language in file.languages(name))
+    return {one.language: one for one in found if one.status == APPROVED}
 
 
 def _path(loaded: LoadedCampaign) -> Path:

@@ -7,7 +7,8 @@ else WhatsApp delivers only a template. A row outside the window gets the templa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,9 +24,11 @@ from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem
 from a2pcli.frame import Frame
 from a2pcli.planning.blocks import BlockTexts, CompiledBlock
+from a2pcli.planning.composed import in_another_language
 from a2pcli.planning.contents import CompiledContent, rendered
 from a2pcli.planning.email_files import source_at
-from a2pcli.planning.frames import Mask, alive, drop, mask_of
+from a2pcli.planning.frames import Mask, alive, drop, mask_of, selected, spread
+from a2pcli.planning.template_files import approved_languages, is_each_language, templates_file
 from a2pcli.planning.whatsapp_check import template_problems
 from a2pcli.planning.window import OUTSIDE, WINDOW
 from a2pcli.reasons import Reason
@@ -33,6 +36,9 @@ from a2pcli.reasons import Reason
 CHANNEL = "whatsapp"
 TEMPLATE = "template"
 TEXT = "text"
+LANGUAGE = "template.language"
+WORDS = "words."
+"""Begins the names of the texts that people read in each language."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +48,19 @@ class WhatsAppTexts(BlockTexts):
 
     template: WhatsAppTemplate | None = None
     both: bool = False
+    languages: Mapping[str, WhatsAppTemplate] = field(default_factory=dict)
+    """The approved languages, if each person gets their own."""
+    has_fallback: bool = True
+    """Whether people in whose language it is not approved get ``template``."""
 
     @property
     def settled(self) -> Mapping[str, Any]:
         """Everything that is not a template of the campaign, including the account's template."""
         own = BlockTexts.settled.__get__(self)
-        return {**own, "account": asdict(self.template) if self.template is not None else None}
+        found = {**own, "account": asdict(self.template) if self.template is not None else None}
+        if self.languages:
+            found["languages"] = [asdict(one) for one in self.languages.values()]
+        return found
 
     @property
     def category(self) -> str | None:
@@ -79,22 +92,48 @@ class CompiledWhatsApp(CompiledBlock):
             self._give(frame, rows, self._of(free=True), free_content)
             return
         written = rows & inside if self.texts.both and inside is not None else np.zeros_like(rows)
-        self._give(
-            frame,
-            rows & ~written,
-            self._of(free=False),
-            lambda block, text: template_content(block, template, text),
-        )
+        for one, mine in self._by_language(frame, rows & ~written, template):
+            self._give(frame, mine, self._of(free=False), partial(_of_template, one))
         if written.any():
             body = rendered(frame, written, self.templates[TEXT], "'whatsapp.text'", wanted=True)
             frame["@body"] = pc.if_else(pa.array(written), body, frame["@body"])
             self._give(frame, written, self._of(free=True), free_content)
 
+    def _by_language(
+        self, frame: Frame, rows: Mask, main: WhatsAppTemplate
+    ) -> list[tuple[WhatsAppTemplate, Mask]]:
+        """Return the rows of each language with its template, and set their texts; exclude those without one."""
+        if not self.texts.languages:
+            return [(main, rows)]
+        language = self.templates[LANGUAGE]
+        rows = rows & alive(frame)
+        # Whoever has no language, or one that cannot be read, gets the fallback.
+        said = language.render_column(selected(frame, rows, language.columns)).bodies
+        codes = pc.fill_null(spread(said, rows), "").dictionary_encode()
+        at = codes.indices.to_numpy(zero_copy_only=False)
+        found = []
+        for place, text in enumerate(codes.dictionary.to_pylist()):
+            mine = rows & (at == place)
+            if not mine.any():
+                continue
+            one = language_for(text, self.texts.languages)
+            if one is None and not self.texts.has_fallback:
+                wanted = f"not approved in '{text[:40]}'" if text.strip() else "wanted in no language"
+                drop(frame, mine, Reason.MISSING_VALUE, f"the template '{main.name}' is {wanted}")
+                continue
+            one = one or main
+            if one.language != main.language:
+                body = rendered(
+                    frame, mine, self.templates[f"{WORDS}{one.language}"], "the template", wanted=True
+                )
+                frame["@body"] = pc.if_else(pa.array(mine), body, frame["@body"])
+            found.append((one, mine))
+        return found
+
     def _of(self, *, free: bool) -> list[str]:
         """Return the names of the templates used by free text (pictures, buttons) or by the approved template."""
-        return [
-            name for name in self.templates if name != TEXT and name.startswith(f"{TEMPLATE}.") is not free
-        ]
+        own = (name for name in self.templates if name not in (TEXT, LANGUAGE) and not name.startswith(WORDS))
+        return [name for name in own if name.startswith(f"{TEMPLATE}.") is not free]
 
     def _give(
         self,
@@ -108,6 +147,10 @@ class CompiledWhatsApp(CompiledBlock):
             free = make is free_content
             shape = {key: one for key, one in self.texts.shape.items() if (key == TEMPLATE) is not free}
             self.make_rows(frame, rows, names, shape, lambda block, text: (make(block, text), None))
+
+
+def _of_template(template: WhatsAppTemplate, block: Mapping[str, Any], text: str) -> Mapping[str, Any]:
+    return template_content(block, template, text)
 
 
 def whatsapp_texts(loaded: LoadedCampaign, problems: list[Problem]) -> WhatsAppTexts:
@@ -128,4 +171,25 @@ def whatsapp_texts(loaded: LoadedCampaign, problems: list[Problem]) -> WhatsAppT
         for loc, text in (templates_of(block) if block is not None else ())
         if (both or loc != (TEXT,)) and (template is not None or loc[0] != TEMPLATE)
     }
-    return WhatsAppTexts(CHANNEL, sources, shape, template=template, both=both)
+    languages: dict[str, WhatsAppTemplate] = {}
+    if template is not None and block is not None and is_each_language(block.template):
+        languages = approved_languages(templates_file(loaded), template.name)
+        shape[TEMPLATE] = {key: one for key, one in shape[TEMPLATE].items() if key != "language"}
+        for language, one in languages.items():
+            if language != template.language:
+                text = in_another_language(loaded, one)
+                sources[f"{WORDS}{language}"] = source_at(loaded, (CHANNEL, TEMPLATE, "name"), text)
+    has_fallback = block is None or block.template is None or block.template.fallback_language is not None
+    return WhatsAppTexts(
+        CHANNEL, sources, shape, template=template, both=both, languages=languages, has_fallback=has_fallback
+    )
+
+
+def language_for(text: str, known: Mapping[str, WhatsAppTemplate]) -> WhatsAppTemplate | None:
+    """Return the template in a person's language (``de``, ``de-AT``, ``pt_br``): in exactly this one, else in the
+    language without a country, else in the only country's of the language; None if there is none."""
+    base, _, country = text.strip().replace("-", "_").partition("_")
+    base = base.lower()
+    exact = f"{base}_{country.upper()}" if country else base
+    same = [one for language, one in known.items() if language.partition("_")[0] == base]
+    return known.get(exact) or known.get(base) or (same[0] if len(same) == 1 else None)

@@ -13,7 +13,12 @@ from a2pcli.content.whatsapp_templates import APPROVED, MEDIA, TemplatesFile, Wh
 from a2pcli.errors import A2PError, Problem, Severity
 from a2pcli.frame import Frame
 from a2pcli.ledger.records import now_ms
-from a2pcli.planning.template_files import templates_file
+from a2pcli.planning.template_files import (
+    approved_languages,
+    is_each_language,
+    main_template,
+    templates_file,
+)
 
 OLD = 7
 """Age in days from which the templates file gets a warning: a template can be paused any day."""
@@ -39,16 +44,33 @@ def template_problems(loaded: LoadedCampaign) -> tuple[WhatsAppTemplate | None, 
         file = templates_file(loaded)
     except A2PError as error:
         return None, list(error.problems)
-    template = file.by_key.get((given.name, given.language))
+    template = main_template(file, given)
     if template is None:
         return None, [_unknown(loaded, file, given)]
-    found = [*_status(loaded, file, template), *_category(loaded, template)]
-    return template, [
-        *found,
-        *_header(loaded, template),
-        *_body(loaded, template),
-        *_buttons(loaded, template),
+    every = approved_languages(file, given.name) if is_each_language(given) else {}
+    found = [
+        *_status(loaded, file, template),
+        *_category(loaded, template),
+        *_categories(loaded, template, every),
     ]
+    for one in {**every, template.language: template}.values():
+        found += [*_header(loaded, one), *_body(loaded, one), *_buttons(loaded, one)]
+    return template, list(dict.fromkeys(found))
+
+
+def _categories(
+    loaded: LoadedCampaign, template: WhatsAppTemplate, every: Mapping[str, WhatsAppTemplate]
+) -> Iterator[Problem]:
+    """Report languages in which the template has another category, because prices and rules depend on it."""
+    for one in every.values():
+        if one.category != template.category:
+            message = (
+                f"the template '{one.name}' is {one.category} in '{one.language}' and {template.category} in"
+                f" '{template.language}'"
+            )
+            yield _problem(
+                loaded, message, ("language",), hint="send these languages in campaigns of their own"
+            )
 
 
 def template_notes(loaded: LoadedCampaign, texts: Any, frame: Frame | None) -> Iterator[Problem]:
@@ -87,9 +109,13 @@ def _problem(
 
 def _unknown(loaded: LoadedCampaign, file: TemplatesFile, given: Any) -> Problem:
     languages = file.languages(given.name)
+    if languages and is_each_language(given) and given.fallback_language is None:
+        message = f"the template '{given.name}' is not approved in any language"
+        return _problem(loaded, message, ("name",), hint=f"it exists in {', '.join(languages)}")
     if languages:
-        message = f"the template '{given.name}' does not exist in '{given.language}'"
-        return _problem(loaded, message, ("language",), hint=f"it exists in {', '.join(languages)}")
+        key = "fallback_language" if is_each_language(given) else "language"
+        message = f"the template '{given.name}' does not exist in '{getattr(given, key)}'"
+        return _problem(loaded, message, (key,), hint=f"it exists in {', '.join(languages)}")
     near = difflib.get_close_matches(given.name, {name for name, _ in file.by_key}, n=1)
     hint = (
         f"did you mean {near[0]}?"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from clikit import Project
-from test_whatsapp_campaigns import SHIPPED, TEMPLATES, campaign, close_windows, wrote
+from test_whatsapp_campaigns import SHIPPED, TEMPLATES, Counterpart, campaign, close_windows, reply, wrote
 
 RATES = """\
 channel,country,category,unit,price,currency
@@ -252,19 +252,20 @@ def test_a_receipts_code_is_looked_up_for_every_gateway_of_a_route(
     shop: Project, errors: str, cause: str
 ) -> None:
     """Only the second gateway's settings know the code; without them it has no meaning."""
-    http = "type: http, url: 'http://127.0.0.1:9/', body: {}, accepted: {id: id}"
-    shop.write(
-        "a2pcli.yaml",
-        f"region: GB\ngateways:\n  one: {{type: outbox}}\n  two: {{{http}, errors: {errors}}}\n"
-        "routes:\n  both: {order: [one, two]}\n",
+    http = "type: http, url: '{url}', json: {to: '{{ to }}'}, response: {id: id}"
+    settings = (
+        f"region: GB\ngateways:\n  one: {{{http}}}\n  two: {{{http}, errors: {errors}}}\n"
+        "routes:\n  both: {order: [one, two]}\n"
     )
     shop.write(
         "s.yaml",
         "name: s\nobjective: Tell\npurpose: transactional\ncontacts: people.csv\nmessage: Hello\ngateway: both\n",
     )
-    done = shop.run("send", "s.yaml", "--yes")
+    with Counterpart(reply(201)) as there:
+        shop.write("a2pcli.yaml", settings.replace("{url}", there.url))
+        done = shop.run("send", "s.yaml", "--yes")
     assert done.status == 0, done.err
-    reference = shop.outbox()[0]["reference"]
-    shop.write("receipts.csv", f"reference,status,code\n{reference},undelivered,X7\n")
+    run = done.err.split("run ")[1].split()[0]
+    shop.write("receipts.csv", f"reference,status,code\n{run}-000001,undelivered,X7\n")
     assert shop.run("receipts", "import", "receipts.csv").status == 0
     assert shop.run("report", "--json").json["delivery"]["causes"] == {cause: 1}
