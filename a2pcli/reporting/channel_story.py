@@ -40,9 +40,11 @@ def story(entry: HistoryEntry) -> Iterator[str]:
         why = "the first that may be used for this person"
     else:
         why = "the contact's own preference, or the first that may be used"
-    yield f"tried by {first} first: {why}"
+    is_tried = bool(entry.earlier) or row["claimed_at"] is not None
+    yield f"{'tried' if is_tried else 'goes'} by {first} first: {why}"
     done = {one["channel"] or run.channel for one in each}
-    if left := [name for name in later if name not in done]:
+    has_arrived = row["delivery"] in map(str, ARRIVED)
+    if (left := [name for name in later if name not in done]) and not has_arrived:
         when = words_of(run)
         yield f"then by {' and '.join(left)}{f', {when}' if when else ''}"
     if got_both(entry):

@@ -136,8 +136,8 @@ def quota_used_up(run: Run, wait: QuotaWait, left: int) -> Problem:
 
 
 def falls_back(run: Run, count: int, first: int) -> Problem:
-    """Only fallbacks are left: ``count`` messages go by the next channel later unless delivered by then."""
-    text = f"{_many(count, 'goes', 'go')} by the next channel unless delivered by then, the first at"
+    """Only fallbacks are left: ``count`` messages may go by the next channel if not delivered by then."""
+    text = f"{_many(count, 'may go', 'may go')} by the next channel if not delivered by then, the first at"
     text = f"{text} {_moment(run, first)}"
     return Problem(text, hint=f"then: {send_command(run)}, or --wait to stay until then", code=FALLS_BACK)
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from clikit import Project
-from test_whatsapp_campaigns import SHIPPED, TEMPLATES, Counterpart, campaign, close_windows, reply, wrote
+
+sys.path.append(str(Path(__file__).parents[1] / "gateways"))
+from gatewaykit import Counterpart, reply
+from test_whatsapp_campaigns import SHIPPED, TEMPLATES, campaign, close_windows, wrote
 
 RATES = """\
 channel,country,category,unit,price,currency
