@@ -16,7 +16,7 @@ in the quotas of account and sender. Audit: ``answer.add`` and ``answer.send``. 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from a2pcli.actions.capacity import quotas_of_test
@@ -31,6 +31,7 @@ from a2pcli.sending.answering import AnswerSender
 
 if TYPE_CHECKING:
     from a2pcli.config.load import LoadedSettings
+    from a2pcli.gateways.base import Gateway
     from a2pcli.ledger.store import Ledger
     from a2pcli.sending.hearing import KeepNow
 
@@ -43,15 +44,19 @@ def answer_sender(
     *,
     tell: Callable[[str], None],
     keep: KeepNow | None = None,
+    compose: Callable[[Answer], Awaitable[str | None]] | None = None,
+    others: Callable[[str], Gateway | None] = lambda name: None,
 ) -> AnswerSender:
     """Return the sender of the ledger's answers, with the gateways of these settings. ``tell`` gets sentences for the
-    log; ``keep`` stores receipts and replies that come by the connections of gateways meanwhile."""
+    log; ``keep`` stores receipts and replies that come by the connections of gateways meanwhile; ``compose`` makes
+    texts; ``others`` returns a gateway that is not in the settings."""
     return AnswerSender(
         ledger,
-        lambda name: configured_gateway(settings, name),
+        lambda name: others(name) or configured_gateway(settings, name),
         lambda name, message: quotas_of_test(settings, name, message),
         keeps_texts=keeps_texts(settings),
         keep=keep,
+        compose=compose,
         tell=tell,
     )
 

@@ -17,6 +17,7 @@ from a2pcli.config.load import (
     LoadedSettings,
     ledger_url,
 )
+from a2pcli.config.reply_rules import FILE as REPLY_RULES
 from a2pcli.errors import A2PError, InvalidInput, Problem, Severity
 from a2pcli.planning.campaign_check import Checked as Checked
 from a2pcli.planning.campaign_check import check_campaign
@@ -44,7 +45,7 @@ def find_campaigns(asked: Sequence[Path]) -> list[Path]:
 
 
 def _in_folder(folder: Path) -> list[Path]:
-    """A folder's YAML files that are not settings, by name."""
+    """A folder's YAML files that are neither settings nor rules for replies, by name."""
     if not folder.is_dir():
         return []
     try:
@@ -55,7 +56,9 @@ def _in_folder(folder: Path) -> list[Path]:
     return [
         file
         for file in files
-        if file.suffix in _SUFFIXES and file.name not in SETTINGS_NAMES and not file.name.startswith(".")
+        if file.suffix in _SUFFIXES
+        and file.name not in (*SETTINGS_NAMES, REPLY_RULES)
+        and not file.name.startswith(".")
     ]
 
 

@@ -7,9 +7,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from a2pcli.actions.addresses import is_own, own_numbers
+from a2pcli.actions.incoming import Incoming
 from a2pcli.actions.optouts import EVERYTHING, Scope
 from a2pcli.actions.replies import HandledReply, handle_reply, keep_reply, keeps_texts, stop_keywords
-from a2pcli.actions.responding import Incoming, Responder
+from a2pcli.actions.responding import Responder
 from a2pcli.addresses.any_address import any_address, kind_meant
 from a2pcli.addresses.kinds import Kind
 from a2pcli.addresses.phone.numbers import PhonePolicy, normalise
@@ -21,7 +22,7 @@ from a2pcli.ledger.sender_names import sender_scope
 from a2pcli.rules.keywords import Meaning, classify
 
 if TYPE_CHECKING:
-    from a2pcli.actions.responding import AsksPeople
+    from a2pcli.actions.incoming import AsksPeople
     from a2pcli.config.load import LoadedSettings
     from a2pcli.ledger.store import Ledger
 
@@ -87,17 +88,19 @@ class ReplyDesk:
         programme = self._ledger.replies.programme_of(address, now if at is None else at)
         programme = programme or self._settings.settings.programme
         scope = self._scope(programme, one.to, gateway)
+        question = self._responder.open_question(address, gateway, one.to, now)
+        asked = question is not None or self._responder.has_open_survey(address, gateway, one.to, now)
         done = handle_reply(
             self._ledger, address, one.text, scope,
             keywords=self._keywords, now=now, written_at=one.at, is_opt_out=one.is_opt_out,
-            survey_open=self._responder.has_open_question(address, gateway, one.to, now),
+            survey_open=asked,
         )  # fmt: skip
         mine = done.kept(one.to, at, gateway, one.id)
         keep_reply(self._ledger, done, mine, scope, source, keep_texts=texts, now=now, run=run)
         answered = self._responder.respond(
             Incoming(
                 address, one.text, channel, gateway, one.to, one.at, mine.event, now, done, scope,
-                programme, one.is_opt_out,
+                programme, one.is_opt_out, question,
             )
         )  # fmt: skip
         return TakenReply(done, answered=answered)

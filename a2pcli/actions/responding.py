@@ -1,4 +1,5 @@
-"""How a reply is answered, in this order: STOP, START, HELP; the open question of a survey; keywords.
+"""How a reply is answered, in this order: STOP, START, HELP; the open question of a survey; the rules of
+``replies.yaml``. What a person has to read goes to the inbox, and to agents.
 
 ``Responder.respond`` is called in the transaction that keeps the reply. It stores answers (``actions.answers``); the
 listener sends them.
@@ -7,19 +8,17 @@ listener sends them.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from a2pcli.actions.answers import FIVE_MINUTES, NewAnswer
+from a2pcli.actions.answers import FIVE_MINUTES
 from a2pcli.actions.confirming import HELP, KINDS, START, STOP, ConfirmationTexts
+from a2pcli.actions.incoming import AsksPeople, Incoming
+from a2pcli.actions.rule_desk import RuleDesk
 from a2pcli.addresses.any_address import any_address, kind_meant
 from a2pcli.addresses.kinds import Kind
-from a2pcli.channels import channel_of
-from a2pcli.dataclass import dataclass
 from a2pcli.rules.keywords import Meaning
 
 if TYPE_CHECKING:
-    from a2pcli.actions.optouts import Scope
-    from a2pcli.actions.replies import HandledReply
     from a2pcli.config.load import LoadedSettings
     from a2pcli.ledger.store import Ledger
 
@@ -30,65 +29,20 @@ MOST_HELP = 3
 """Answers to HELP for one person in an hour."""
 
 
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """A reply that was kept. ``event`` identifies it, ``at`` is when it was written (UTC ms), None if unknown.
-    ``reported``: the provider reports an opt-out, and deals with it."""
-
-    address: str
-    text: str
-    channel: str
-    gateway: str
-    to: str | None
-    at: int | None
-    event: str
-    now: int
-    done: HandledReply
-    scope: Scope
-    programme: str | None = None
-    reported: bool = False
-
-    def answer(self, kind: str, body: str, until_at: int, *, anyway: bool = False) -> NewAnswer:
-        """An answer by the way that the reply came: its gateway, and the sender that it was written to."""
-        of = channel_of(self.channel)
-        return NewAnswer(
-            key=f"{kind}:{self.event}",
-            kind=kind,
-            address=self.address,
-            channel=self.channel,
-            gateway=self.gateway,
-            body=body,
-            until_at=until_at,
-            source=f"reply by {self.gateway}",
-            sender=self.to or None,
-            content={"subject": "Re: your message"} if of.kind is Kind.EMAIL else None,
-            programme=self.programme,
-            anyway=anyway,
-        )
-
-
-class AsksPeople(Protocol):
-    """Something with a question that may be open for a person, such as a survey. Both are called in the transaction
-    that keeps the reply."""
-
-    def is_open(self, address: str, gateway: str, to: str | None, now: int) -> bool:
-        """Whether a question waits for this person's answer to this sender."""
-        ...
-
-    def take(self, incoming: Incoming) -> bool:
-        """Take a reply as the answer to the question; False if it is none after all."""
-        ...
-
-
 class Responder:
     """Answers replies. ``asking`` are asked in their order for open questions."""
 
     def __init__(self, ledger: Ledger, settings: LoadedSettings, asking: Sequence[AsksPeople] = ()) -> None:
         self._ledger, self._asking = ledger, asking
         self._texts = ConfirmationTexts(settings)
+        self._rules = RuleDesk(ledger, settings)
 
-    def has_open_question(self, address: str, gateway: str, to: str | None, now: int) -> bool:
-        """Whether a YES answers a question, and is no START."""
+    def open_question(self, address: str, gateway: str, to: str | None, now: int) -> str | None:
+        """The question of a rule that is open for a person."""
+        return self._rules.open_question(address, gateway, to, now)
+
+    def has_open_survey(self, address: str, gateway: str, to: str | None, now: int) -> bool:
+        """Whether a YES answers a survey's question, and is no START."""
         return any(one.is_open(address, gateway, to, now) for one in self._asking)
 
     def respond(self, incoming: Incoming) -> str | None:
@@ -97,6 +51,8 @@ class Responder:
         if not _can_be_answered(incoming.address):
             return None
         if meaning is Meaning.STOP:
+            if incoming.done.reply.flagged:
+                self._rules.to_inbox(incoming, incoming.done.reply.why)
             return self._confirm_stop(incoming)
         if meaning is Meaning.START and incoming.done.changed:
             return self._confirm_start(incoming)
@@ -107,7 +63,7 @@ class Responder:
                 incoming
             ):
                 return "question"
-        return None
+        return self._rules.respond(incoming)
 
     def _confirm_stop(self, incoming: Incoming) -> str | None:
         done = incoming.done

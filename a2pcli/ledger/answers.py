@@ -42,7 +42,8 @@ class NewAnswer:
 
     ``anyway``: it is sent although the person opted out, as the law or the person asks for it. ``keeps_text``: False
     for a text that must not be stored, such as a code; such an answer can only be sent at once (``begin``).
-    ``source``: who or what made it, without an address.
+    ``source``: who or what made it, without an address. ``compose``: what the text is made of, if that takes longer
+    than a transaction may (``body`` is None then): see ``AnswerSender``.
     """
 
     key: str
@@ -50,7 +51,7 @@ class NewAnswer:
     address: str
     channel: str
     gateway: str
-    body: str
+    body: str | None
     until_at: int
     source: str
     sender: str | None = None
@@ -60,6 +61,11 @@ class NewAnswer:
     programme: str | None = None
     anyway: bool = False
     keeps_text: bool = True
+    compose: Mapping[str, Any] | None = None
+
+
+COMPOSE = "compose"
+"""The key of ``content`` that holds what a text is to be made of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +121,8 @@ class Answers(SubStore):
         with self._ledger.writing() as connection:
             if connection.execute(select(_c.number).where(_c.key == new.key)).first() is not None:
                 return None
-            content = None if new.content is None else json.dumps(dict(new.content), ensure_ascii=False)
+            parts = {**(new.content or {}), **({} if new.compose is None else {COMPOSE: dict(new.compose)})}
+            content = json.dumps(parts, ensure_ascii=False) if parts else None
             values = {
                 "reference": f"a-{secrets.token_hex(8)}",
                 "key": new.key,
@@ -166,6 +173,27 @@ class Answers(SubStore):
             query = select(func.min(_c.due_at)).where(_c.due_at.is_not(None))
             found: int | None = connection.execute(query).scalar()
             return found
+
+    def write(self, answer: Answer, body: str) -> None:
+        """Store the text of an answer that was composed."""
+        rest = {name: value for name, value in (answer.content or {}).items() if name != COMPOSE}
+        values = {"body": body, "content": json.dumps(rest, ensure_ascii=False) if rest else None}
+        with self._ledger.writing() as connection:
+            mine = and_(_c.number == answer.number, _c.state == str(State.PLANNED), _c.body.is_(None))
+            connection.execute(update(answers).where(mine).values(values))
+
+    def drop(self, answer: Answer, reason: str, *, now: int | None = None) -> None:
+        """Settle an answer that is not to be sent after all. Audit: ``answer.send``."""
+        moment = now_ms() if now is None else now
+        values = {
+            "state": str(State.SKIPPED), "reason": reason, "due_at": None, "settled_at": moment,
+            "body": None, "content": None,
+        }  # fmt: skip
+        with self._ledger.writing() as connection:
+            mine = and_(_c.number == answer.number, _c.state == str(State.PLANNED))
+            if connection.execute(update(answers).where(mine).values(values)).rowcount:
+                self._note(connection, answer, State.SKIPPED, moment)
+        self._ledger.note_entry()
 
     def claim(self, number: int, *, now: int | None = None) -> Answer | None:
         """Claim an answer to hand it to its gateway; None if somebody else has it, or it must not be sent any more
@@ -245,6 +273,13 @@ class Answers(SubStore):
         self._ledger.note_entry()
         return done
 
+    def would_be_kept_from(self, new: NewAnswer, now: int) -> bool:
+        """Return whether the suppression list keeps an answer from its person."""
+        if new.anyway or not binds(new.purpose):
+            return False
+        with self._ledger.reading() as connection:
+            return is_out(connection, new, now)
+
     def of(self, address: str, *, limit: int = 1000) -> list[Answer]:
         """Return the answers to a person, under all forms of their number, oldest first: the newest ``limit``."""
         query = select(answers).where(_c.address.in_(forms_of(address)))
@@ -276,7 +311,7 @@ class Answers(SubStore):
         audit.record(connection, "answer.send", None, detail, [answer.address], now)
 
 
-def is_out(connection: Connection, answer: Answer, now: int) -> bool:
+def is_out(connection: Connection, answer: Answer | NewAnswer, now: int) -> bool:
     """Return whether the suppression list keeps this answer from the person."""
     forms = forms_of(answer.address)
     if erased.erased_of(connection, [answer.address]):

@@ -32,7 +32,7 @@ from a2pcli.ledger.tables import about, metadata
 
 FOLDER = Path(__file__).parent / "migrations"
 
-KNOWN: tuple[str, ...] = tuple(f"{number:04}" for number in range(1, 20))
+KNOWN: tuple[str, ...] = tuple(f"{number:04}" for number in range(1, 21))
 """Revisions this version can read, oldest first; the last is the schema of ``tables``."""
 
 VERSION_TABLE = "a2pcli_revision"

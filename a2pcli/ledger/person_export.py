@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from a2pcli.ledger import erased, receipts
 from a2pcli.ledger.attempt_ids import all_attempts, attempt_number
 from a2pcli.ledger.history import of_person
-from a2pcli.ledger.schema import answers, reachability
+from a2pcli.ledger.schema import answers, conversations, reachability
 from a2pcli.ledger.tables import (
     attempts,
     consents,
@@ -47,6 +47,7 @@ def export(connection: Connection, person: Person, now: int) -> dict[str, Any]:
         "contacted": _rows(connection, contacted, contacted.c.address.in_(person.forms)),
         "replies": _rows(connection, told, told.c.address.in_(person.forms)),
         "answers": _rows(connection, answers, answers.c.address.in_(person.forms)),
+        "conversations": _rows(connection, conversations, conversations.c.address.in_(person.forms)),
         "reachability": _rows(connection, reachability, reachability.c.address.in_(person.forms)),
     }
 

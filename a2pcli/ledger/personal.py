@@ -68,6 +68,11 @@ COLUMNS: Mapping[str, Mapping[str, Holds]] = {
         ),
     },
     "pulls": dict.fromkeys(("gateway", "list", "mark"), _H.NOBODY),
+    "conversations": {
+        "address": _H.ADDRESS,
+        "code": _H.OWN,
+        **dict.fromkeys(("channel", "gateway", "sender", "programme", "state", "why", "agents", "assignee"), _H.NOBODY),
+    },
     "reachability": {"address": _H.ADDRESS, "gateway": _H.NOBODY},
     "events": {"detail": _H.SENTENCE, "gateway_id": _H.OWN, "kind": _H.NOBODY, "code": _H.NOBODY},
     "suppressions": {

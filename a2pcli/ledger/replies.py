@@ -11,8 +11,9 @@ from sqlalchemy.engine import Connection
 from a2pcli.addresses.kinds import forms_of
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger.core import SubStore
-from a2pcli.ledger.records import now_ms
-from a2pcli.ledger.tables import contacted, replies
+from a2pcli.ledger.plans import run_from_row
+from a2pcli.ledger.records import Run, now_ms
+from a2pcli.ledger.tables import contacted, replies, runs
 
 _r, _c = replies.c, contacted.c
 
@@ -100,6 +101,29 @@ class Replies(SubStore):
         with self._ledger.reading() as connection:
             return connection.execute(query).scalar() or None
 
+    def row_of_newest(self, address: str, until: int) -> tuple[Run, int] | None:
+        """Return the run of the newest message to the person up to a time (UTC ms), and the line of their row in its
+        contacts file; None if it is not known (any more)."""
+        from a2pcli.ledger.attempt_ids import message_of
+        from a2pcli.ledger.erasure import Person
+        from a2pcli.ledger.history import of_person
+
+        with self._ledger.reading() as connection:
+            found = _newest_message(connection, address, until)
+            if found is None:
+                return None
+            for row in of_person(connection, Person(address).searched(), None, now_ms()):
+                if message_of(int(row["id"])) == message_of(found) and row["line"] is not None:
+                    query = select(runs).where(runs.c.number == row["run"])
+                    return run_from_row(connection.execute(query).mappings().one()), int(row["line"])
+        return None
+
+    def wrote_since(self, address: str, gateway: str, since: int) -> bool:
+        """Return whether a reply of the person came by a gateway after a time (UTC ms)."""
+        theirs = _r.address.in_(forms_of(address)) & (_r.gateway == gateway) & (_r.received_at > since)
+        with self._ledger.reading() as connection:
+            return connection.execute(select(_r.number).where(theirs).limit(1)).first() is not None
+
     def are_from(self, sender: str) -> bool:
         """Return whether a reply of this sender, in this spelling, is stored."""
         with self._ledger.reading() as connection:
@@ -118,10 +142,14 @@ class Replies(SubStore):
 
 
 def _answered(connection: Connection, one: KeptReply, now: int) -> int | None:
-    """Return the newest message to the person before the reply, among those counted for caps, which are indexed by
+    """Return the newest message to the person before the reply."""
+    return _newest_message(connection, one.address, now if one.at is None else one.at)
+
+
+def _newest_message(connection: Connection, address: str, until: int) -> int | None:
+    """Return the newest message to a person up to a time, among those counted for caps, which are indexed by
     address."""
-    until = now if one.at is None else one.at
-    theirs = _c.address.in_(forms_of(one.address)) & (_c.at <= until)
+    theirs = _c.address.in_(forms_of(address)) & (_c.at <= until)
     found: int | None = connection.execute(
         select(_c.message).where(theirs).order_by(_c.at.desc(), _c.message.desc()).limit(1)
     ).scalar()

@@ -42,7 +42,7 @@ from a2pcli.ledger.plan_store import first_id
 from a2pcli.ledger.plans import drop_rows, end_id, lock_run, of_run, run_from_row
 from a2pcli.ledger.reachability import KEPT
 from a2pcli.ledger.records import Run, RunState
-from a2pcli.ledger.schema import answers, reachability
+from a2pcli.ledger.schema import answers, conversations, reachability
 from a2pcli.ledger.tables import attempts, contacted, events, occasions, receipts, replies, runs
 from a2pcli.messages import State
 
@@ -86,11 +86,20 @@ class Pruned:
     """Messages outside of campaign runs."""
     answer_texts: int = 0
     """Texts of such messages that are deleted earlier than the rest."""
+    conversations: int = 0
+    """Closed conversations of the inbox."""
 
     @property
     def nothing(self) -> bool:
         """Whether nothing is past its retention period."""
-        others = (self.receipts, self.replies, self.reachability, self.answers, self.answer_texts)
+        others = (
+            self.receipts,
+            self.replies,
+            self.reachability,
+            self.answers,
+            self.answer_texts,
+            self.conversations,
+        )
         return not (self.steps or self.contacted or any(others))
 
 
@@ -110,6 +119,7 @@ def due(connection: Connection, rules: Retention, now: int) -> Pruned:
     told = select(func.count()).select_from(replies).where(_old_replies(rules, now))
     asked = select(func.count()).select_from(reachability).where(_old_reachability(rules, now))
     sent = select(func.count()).select_from(answers).where(_old_answers(rules, now))
+    talks = select(func.count()).select_from(conversations).where(_old_conversations(rules, now))
     texts = select(func.count()).select_from(answers).where(_old_answer_texts(rules, now))
     return Pruned(
         tuple(steps),
@@ -119,6 +129,7 @@ def due(connection: Connection, rules: Retention, now: int) -> Pruned:
         reachability=int(connection.execute(asked).scalar_one()),
         answers=int(connection.execute(sent).scalar_one()),
         answer_texts=int(connection.execute(texts).scalar_one()),
+        conversations=int(connection.execute(talks).scalar_one()),
     )
 
 
@@ -132,6 +143,12 @@ def _old_reachability(rules: Retention, now: int) -> Any:
     """Return the condition for reachability answers that are of no more use, or older than people are kept."""
     age = parse_age(rules.default)
     return reachability.c.asked_at < now - min(KEPT, KEPT if age is None else age)
+
+
+def _old_conversations(rules: Retention, now: int) -> Any:
+    """Return the condition for closed conversations older than the retention period of people."""
+    age, c = parse_age(rules.default), conversations.c
+    return false() if age is None else and_(c.closed_at.is_not(None), c.closed_at < now - age)
 
 
 def _old_answers(rules: Retention, now: int) -> Any:
@@ -236,6 +253,7 @@ def prune(ledger: HasEngine, rules: Retention, now: int) -> Pruned:
         "replies": (replies, _old_replies(rules, now)),
         "reachability": (reachability, _old_reachability(rules, now)),
         "answers": (answers, _old_answers(rules, now)),
+        "conversations": (conversations, _old_conversations(rules, now)),
     }
     gone = {
         name: _delete(ledger, table, condition, name, now) if getattr(found, name) else 0

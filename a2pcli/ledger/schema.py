@@ -135,6 +135,44 @@ partial_index("answers_due", answers.c.due_at, where=answers.c.due_at.is_not(Non
 partial_index("answers_open", answers.c.claimed_at, where=answers.c.settled_at.is_(None))
 
 
+# What people wrote that a person has to read: one open row for each of them, gateway and sender; see ``conversations``.
+conversations = Table(
+    "conversations",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    # "c" and seven characters, by which users name it.
+    Column("code", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("gateway", Text, nullable=False),
+    # Our sender that was written to; "" if unknown.
+    Column("sender", Text, nullable=False, server_default=""),
+    Column("programme", Text),
+    # open or closed.
+    Column("state", Text, nullable=False),
+    # Why a person has to read it: the newest reason.
+    Column("why", Text, nullable=False),
+    # The agents who got it, and the one who deals with it.
+    Column("agents", Text),
+    Column("assignee", Text),
+    Column("opened_at", BigInteger, nullable=False),
+    # The newest reply; the newest answer of an agent.
+    Column("heard_at", BigInteger, nullable=False),
+    Column("answered_at", BigInteger),
+    Column("closed_at", BigInteger),
+)
+Index("conversations_code", conversations.c.code, unique=True)
+Index("conversations_address", conversations.c.address)
+partial_index(
+    "conversations_open",
+    conversations.c.address,
+    conversations.c.gateway,
+    conversations.c.sender,
+    where=conversations.c.state == "open",
+    unique=True,
+)
+
+
 # Whom a channel can reach according to the provider; see ``reachability``.
 reachability = Table(
     "reachability",

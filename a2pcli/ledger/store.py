@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from a2pcli.ledger.audit import AuditTrail
     from a2pcli.ledger.billed import Bill
     from a2pcli.ledger.consents import Consents
+    from a2pcli.ledger.conversations import Conversations
     from a2pcli.ledger.history import Messages
     from a2pcli.ledger.known import KnownLedgers
     from a2pcli.ledger.optouts import OptOuts
@@ -114,6 +115,13 @@ class Ledger(LedgerCore):
         from a2pcli.ledger.answers import Answers
 
         return Answers(self)
+
+    @cached_property
+    def conversations(self) -> Conversations:
+        """What people wrote that a person has to read."""
+        from a2pcli.ledger.conversations import Conversations
+
+        return Conversations(self)
 
     @cached_property
     def reachability(self) -> Reachability:

@@ -257,6 +257,27 @@ _ALL = (
         ),
         "answers",
     ),
+    View(
+        "conversations",
+        "What people wrote that a person has to read: the inbox.",
+        (
+            ViewColumn("code", "its name in `a2pcli inbox`"),
+            ViewColumn("address", "who wrote: phone number, email address or chat id"),
+            ViewColumn("channel", "the channel"),
+            ViewColumn("gateway", "the gateway's name in the settings"),
+            ViewColumn("sender", "your sender that was written to"),
+            ViewColumn("programme", "the programme of the newest message to the person"),
+            ViewColumn("state", "open or closed"),
+            ViewColumn("why", "why a person has to read it"),
+            ViewColumn("agents", "the agents who got it"),
+            ViewColumn("assignee", "who deals with it"),
+            ViewColumn("opened_at", "when it began", kind=MOMENT),
+            ViewColumn("heard_at", "when the person last wrote", kind=MOMENT),
+            ViewColumn("answered_at", "when an agent last answered", kind=MOMENT),
+            ViewColumn("closed_at", "when it was closed", kind=MOMENT),
+        ),
+        "conversations",
+    ),
 )
 
 

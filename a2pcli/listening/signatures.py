@@ -7,7 +7,6 @@ the path with its query after the public URL, each followed by a line end, and t
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import re
 import time
@@ -15,6 +14,8 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING
+
+from a2pcli.actions.signed_requests import signature
 
 if TYPE_CHECKING:
     from a2pcli.listening.tokens import Token
@@ -38,12 +39,6 @@ class Signed(StrEnum):
     OLD = "the timestamp is more than five minutes from the clock of the listener"
     AGAIN = "this request came before: sign it anew to repeat it"
     TOO_MANY = "too many signed requests"
-
-
-def signature(secret: bytes, timestamp: str, method: str, target: str, body: bytes) -> str:
-    """The value of ``X-A2pcli-Signature``."""
-    head = f"{timestamp}\n{method}\n{target}\n".encode("latin-1", "replace")
-    return "v1=" + hmac.new(secret, head + body, hashlib.sha256).hexdigest()
 
 
 class Signatures:

@@ -20,7 +20,7 @@ from a2pcli.channels import channel_of
 from a2pcli.content.encoding import InvalidText, measure
 from a2pcli.errors import A2PError, LedgerError
 from a2pcli.gateways.base import Gateway, HearsBack
-from a2pcli.ledger.answers import Answer, NewAnswer
+from a2pcli.ledger.answers import COMPOSE, Answer, NewAnswer
 from a2pcli.ledger.quota_values import SharedQuota
 from a2pcli.ledger.records import now_ms
 from a2pcli.ledger.store import Ledger
@@ -42,6 +42,9 @@ OFTEN = 2.0
 
 STORES = 5
 """How often an outcome is stored, if the ledger does not take it."""
+
+NOTICE = "notice"
+"""The kind of messages to agents: their texts are about somebody else, and go once they are sent."""
 
 POLICY = RetryPolicy(base=2.0, longest=60.0)
 
@@ -70,7 +73,9 @@ class AnswerSender:
 
     ``make`` returns a configured gateway by name and raises ``A2PError``; ``quotas`` returns the quotas that a message
     through a gateway counts in. ``keeps_texts``: whether a text stays in the ledger once it is settled. ``keep`` stores
-    what gateways hear on their connection meanwhile. ``tell`` gets sentences for the log, without addresses.
+    what gateways hear on their connection meanwhile. ``compose`` returns the text of an answer that has none yet, None
+    if there is nothing to say; without it, such answers are left to another process. ``tell`` gets sentences for the
+    log, without addresses.
     """
 
     def __init__(
@@ -81,10 +86,12 @@ class AnswerSender:
         *,
         keeps_texts: bool = True,
         keep: KeepNow | None = None,
+        compose: Callable[[Answer], Awaitable[str | None]] | None = None,
         tell: Callable[[str], None] = log.warning,
     ) -> None:
         self._ledger, self._make, self._quotas = ledger, make, quotas
         self._keeps_texts, self._keep, self._tell = keeps_texts, keep, tell
+        self._compose = compose
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="answers")
         self._gateways: dict[str, Gateway] = {}
         self._opening: dict[str, asyncio.Lock] = {}
@@ -116,6 +123,8 @@ class AnswerSender:
         due = await self._with_ledger(lambda: self._ledger.answers.due(without=list(self._mine)))
         for answer in due:
             whose = (answer.gateway, answer.address)
+            if _is_to_be_composed(answer) and self._compose is None:
+                continue
             if whose not in self._busy and len(self._busy) < AT_ONCE:
                 self._mine.add(answer.number)
                 self._busy[whose] = asyncio.create_task(self._one(answer, whose))
@@ -157,8 +166,15 @@ class AnswerSender:
         return await self._with_ledger(lambda: store.by_key(new.key)), outcome
 
     async def _one(self, answer: Answer, whose: tuple[str, str]) -> None:
+        store = self._ledger.answers
         try:
-            claimed = await self._with_ledger(lambda: self._ledger.answers.claim(answer.number))
+            if _is_to_be_composed(answer) and self._compose is not None:
+                text = await self._compose(answer)
+                if text is None:
+                    await self._with_ledger(lambda: store.drop(answer, "no-text"))
+                    return
+                await self._with_ledger(lambda: store.write(answer, text))
+            claimed = await self._with_ledger(lambda: store.claim(answer.number))
             if claimed is not None:
                 await self._hand_over(claimed)
         except LedgerError as error:
@@ -219,9 +235,8 @@ class AnswerSender:
             with self._ledger.transaction():
                 if shared and message is not None and outcome.verdict is not Verdict.NOT_SENT:
                     self._ledger.quotas.count_test(shared, message.parts, now_ms())
-                self._ledger.answers.settle(
-                    answer, state, outcome, due_at=due_at, keeps_text=self._keeps_texts
-                )
+                keeps = self._keeps_texts and answer.kind != NOTICE
+                self._ledger.answers.settle(answer, state, outcome, due_at=due_at, keeps_text=keeps)
 
         for attempt in range(STORES):
             try:
@@ -251,6 +266,10 @@ class AnswerSender:
     def _with_ledger(self, do: Callable[[], T]) -> Awaitable[T]:
         """Call a function on the thread that uses the ledger."""
         return asyncio.get_running_loop().run_in_executor(self._thread, do)
+
+
+def _is_to_be_composed(answer: Answer) -> bool:
+    return answer.body is None and COMPOSE in (answer.content or {})
 
 
 def _message(answer: Answer, body: str, content: object, gateway: Gateway) -> Message:

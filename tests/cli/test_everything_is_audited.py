@@ -12,7 +12,7 @@ from clikit import Project
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 from test_docs_examples import ALL
-from test_json_documents import CAME, JSON_CALLS, environ_of, path_of
+from test_json_documents import CAME, JSON_CALLS, environ_of, path_of, with_inbox
 
 from a2pcli.errors import LedgerUnavailable
 from a2pcli.ledger import audit
@@ -45,7 +45,7 @@ CHANGES = {
     "plan", "send", "cancel", "retry", "reconcile", "receipts import", "receipts pull", "replies pull",
     "optout add", "optout remove",
     "optout import", "optout reply", "optout replies", "consent record", "consent import", "consent revoke",
-    "people erase", "contacts reach",
+    "people erase", "contacts reach", "inbox assign", "inbox reply", "inbox close",
 }  # fmt: skip
 """Commands that change more than the trail in the calls below; the test would prove nothing of one that does not."""
 
@@ -67,6 +67,7 @@ def used(project: Project) -> Project:
     project.write("signups.csv", "phone,consent_at\n07911123495,2026-01-02\n")
     project.run("ledger", "create")
     assert project.run("optout", "add", "07911123499").status == 0
+    with_inbox(project)
     return project
 
 

@@ -12,9 +12,13 @@ from typing import Any
 import jsonschema
 import pytest
 from clikit import Project
+from sqlalchemy import update
 from test_docs_examples import ALL, options
 
 from a2pcli.cli.documents import VERSION, documents, output_schema
+from a2pcli.ledger.conversations import Heard
+from a2pcli.ledger.schema import conversations
+from a2pcli.ledger.store import Ledger
 
 sys.path.append(str(Path(__file__).parents[1] / "gateways"))
 from gatewaykit import Counterpart, reply
@@ -27,6 +31,23 @@ WHATSAPP = """\
 LISTS = "  lists: {type: simulator, receipts: {file: r.jsonl, delay: 0}, replies: came.jsonl}\n"
 CAME = '{"from": "+447911123492", "to": "Shop", "text": "STOP", "at": "%s", "id": "c1"}\n'
 TEMPLATES = "fetched: 2026-01-02\ntemplates:\n- {name: a, language: en, category: utility, status: approved, body: H}\n"
+
+
+RULES = """\
+rules:
+  order: {regex: 'order (?P<number>[0-9]+)', answer: "Order {{ number }} is on its way."}
+agents:
+  sales: {}
+"""
+
+
+def with_inbox(project: Project) -> None:
+    """Rules for replies, and a conversation in the inbox."""
+    project.write("replies.yaml", RULES)
+    with Ledger.open(str(project.folder / ".a2pcli/ledger.db")) as ledger:
+        ledger.conversations.hear(Heard("+447911123492", "sms", "outbox", "Shop", None, "no rule is for it"))
+        with ledger.engine.begin() as connection:
+            connection.execute(update(conversations).values(code="cabcdefg"))
 
 
 @pytest.fixture
@@ -45,6 +66,7 @@ def after_a_run(project: Project) -> Project:
     assert project.run("send", "sale.yaml", "--yes").status == 0
     assert project.run("send", "doubt.yaml", "--yes").status == 4
     assert project.run("optout", "add", "07911123499").status == 0
+    with_inbox(project)
     return project
 
 
@@ -76,6 +98,13 @@ JSON_CALLS = [
     ("receipts", "import", "receipts.csv"),
     ("receipts", "pull"),
     ("replies", "pull", "lists"),
+    ("replies", "check"),
+    ("replies", "test", "order 1234", "--from", "07911123456"),
+    ("inbox", "list"),
+    ("inbox", "show", "cabcdefg"),
+    ("inbox", "assign", "cabcdefg", "anna"),
+    ("inbox", "reply", "cabcdefg", "We open at nine."),
+    ("inbox", "close", "cabcdefg"),
     ("optout", "add", "07911123498"),
     ("optout", "remove", "07911123499"),
     ("optout", "list"),

@@ -32,6 +32,10 @@ READING = [
     ("optout", "check", "07911123499"),
     ("consent", "show", "07911123496"),
     ("consent", "list"),
+    ("replies", "check"),
+    ("replies", "test", "order 1", "--from", "07911123456"),
+    ("inbox", "list"),
+    ("inbox", "show", "cnothing"),
     ("audit", "list"),
     ("audit", "verify"),
     ("prune", "--dry-run"),
@@ -48,6 +52,8 @@ WRITING = {
     ("consent", "record"), ("consent", "import"), ("consent", "revoke"),
     ("ledger", "create"), ("ledger", "accept"), ("ledger", "encrypt"), ("ledger", "rekey"), ("ledger", "decrypt"),
     ("people", "export"), ("optout", "export"), ("consent", "export"), ("gateways", "test"),
+    ("inbox", "reply"), ("inbox", "assign"), ("inbox", "close"),
+    ("receipts", "pull"), ("replies", "pull"),
     ("gateways", "add"), ("templates", "sync"), ("contacts", "reach"),
 }  # fmt: skip
 """The other commands. Exports note in the audit trail that people were written into a file."""

@@ -22,6 +22,7 @@ from a2pcli.errors import LedgerError, RunBusy
 from a2pcli.ledger import erased, personal
 from a2pcli.ledger.answers import NewAnswer
 from a2pcli.ledger.chunks import Chunk
+from a2pcli.ledger.conversations import Heard
 from a2pcli.ledger.erasure import Person
 from a2pcli.ledger.lock import planner_lock, sender_lock
 from a2pcli.ledger.records import ExcludedRows
@@ -71,6 +72,7 @@ def full(ledger: Ledger, make: Make) -> None:
         "stop:1", "stop", ANN.address, "sms", "gw", "Bye Annabelle", NOW + 1, f"for {ANN.address}"
     )
     ledger.answers.add(answer, now=NOW)
+    ledger.conversations.hear(Heard(ANN.address, "sms", "gw", "", None, "unclear"), NOW)
     ledger.reachability.keep("rbm", {ANN.address: False}, NOW)
     ledger.optouts.add(ANN.address, source="by hand", reason=f"Annabelle asked from {ANN.address}")
     with ledger.engine.begin() as connection:

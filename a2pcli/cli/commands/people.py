@@ -53,7 +53,16 @@ def export(
 
 
 def _document(held: dict[str, Any]) -> dict[str, Any]:
-    tables = ("messages", "suppressions", "consents", "contacted", "replies", "answers", "reachability")
+    tables = (
+        "messages",
+        "suppressions",
+        "consents",
+        "contacted",
+        "replies",
+        "answers",
+        "conversations",
+        "reachability",
+    )
     only_hash = "only a keyed hash is kept, so that they stay on the suppression list"
     return {
         "number": held["number"],
@@ -169,6 +178,7 @@ _TABLES = {
     "receipts": ("delivery receipt", "delivery receipts", " removed"),
     "replies": ("reply", "replies", " removed"),
     "answers": ("answer", "answers", " sent outside of campaigns removed"),
+    "conversations": ("conversation", "conversations", " removed"),
     "reachability": ("record", "records", " about whom a channel reaches removed"),
     "contacted": ("entry", "entries", " that counted for frequency caps removed"),
     "consents": ("consent", "consents", " removed"),

@@ -85,6 +85,7 @@ def _document(found: Pruned | None, dry_run: bool) -> dict[str, Any]:
         "replies": 0 if found is None else found.replies,
         "answers": 0 if found is None else found.answers,
         "answer_texts": 0 if found is None else found.answer_texts,
+        "conversations": 0 if found is None else found.conversations,
         "reachability": 0 if found is None else found.reachability,
         "busy": [] if found is None else list(found.busy),
     }
@@ -105,6 +106,8 @@ def _tell(found: Pruned, verb: str) -> None:
         print(f"{found.answers:,} messages outside of campaigns: {verb}")
     if found.answer_texts:
         print(f"{found.answer_texts:,} texts of messages outside of campaigns: {verb}")
+    if found.conversations:
+        print(f"{found.conversations:,} closed conversations of the inbox: {verb}")
     if found.receipts:
         print(f"{found.receipts:,} delivery receipts without a known message: {verb}")
     if found.reachability:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from a2pcli.cli.commands import reply_rules
 from a2pcli.cli.options import Json, Ledger
 
 if TYPE_CHECKING:
@@ -27,14 +28,16 @@ def register(app: typer.Typer) -> None:
     """Add the commands of replies to the app; ``receipts pull`` is added where the other commands of receipts are."""
     commands = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
     commands.callback()(replies)
+    commands.command("check")(reply_rules.check)
+    commands.command("test")(reply_rules.try_reply_by_hand)
     commands.command("pull")(pull_replies)
     app.add_typer(commands, name="replies")
 
 
 def replies() -> None:
-    """Fetch replies from providers that keep a list of them.
+    """Check and try the rules for replies, and fetch replies from providers that keep a list of them.
 
-    Example:  a2pcli replies pull twilio
+    Example:  a2pcli replies test 'when do you open?' --from '+44 7911 123456'
     """
 
 

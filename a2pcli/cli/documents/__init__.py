@@ -14,7 +14,16 @@ VERSION = 2
 
 def documents() -> Mapping[str, tuple[type, ...]]:
     """The documents that each command prints; several where it depends on what happened."""
-    from a2pcli.cli.documents import explained, others, people_lists, plans, receipts, runs, templates
+    from a2pcli.cli.documents import (
+        conversations,
+        explained,
+        others,
+        people_lists,
+        plans,
+        receipts,
+        runs,
+        templates,
+    )
 
     return {
         "init": (others.Init,),
@@ -40,6 +49,13 @@ def documents() -> Mapping[str, tuple[type, ...]]:
         "templates list": (templates.Templates,),
         "contacts check": (others.ContactsCheck,),
         "contacts reach": (templates.Reached,),
+        "replies check": (conversations.RulesChecked,),
+        "replies test": (conversations.ReplyTried,),
+        "inbox list": (conversations.Inbox,),
+        "inbox show": (conversations.ConversationShown,),
+        "inbox reply": (conversations.ConversationReplied,),
+        "inbox assign": (conversations.ConversationChanged,),
+        "inbox close": (conversations.ConversationChanged,),
         "optout add": (people_lists.Added,),
         "optout remove": (people_lists.Removed,),
         "optout list": (people_lists.Suppressions,),

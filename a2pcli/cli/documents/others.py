@@ -264,6 +264,7 @@ class Pruned(TypedDict):
     replies: Annotated[int, says("replies of people")]
     answers: Annotated[int, says("messages outside of campaigns")]
     answer_texts: Annotated[int, says("texts of such messages")]
+    conversations: Annotated[int, says("closed conversations of the inbox")]
     reachability: Annotated[int, says("answers about whom a channel reaches")]
     busy: Annotated[list[str], says("runs that are being sent; skipped")]
 
@@ -280,6 +281,7 @@ class PersonExported(TypedDict):
     contacted: list[dict[str, Any]]
     replies: list[dict[str, Any]]
     answers: Annotated[list[dict[str, Any]], says("messages to the person outside of campaigns")]
+    conversations: list[dict[str, Any]]
     reachability: Annotated[
         list[dict[str, Any]], says("what gateways said of whether a channel reaches the person")
     ]

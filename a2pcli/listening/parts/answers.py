@@ -1,11 +1,18 @@
-"""Sends the answers that replies, events and agents make: confirmations, keywords, messages of agents."""
+"""Sends the answers that replies, events and agents make, and takes those of agents: ``POST /agents/CONVERSATION``."""
 
 from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING
 
+from starlette.routing import Route
+
+from a2pcli.actions.agents import webhooks
 from a2pcli.actions.answers import answer_sender
+from a2pcli.actions.composing import Composer
+from a2pcli.actions.inbox import post_answer
+from a2pcli.actions.reply_rules import load_rules
+from a2pcli.listening.api import Answer, Asked, Endpoint
 from a2pcli.listening.listener import Part
 
 if TYPE_CHECKING:
@@ -16,15 +23,21 @@ STOPS_WITHIN = 10.0
 
 
 def part(listener: Listener) -> Part:
-    """The sender, which runs as long as the listener."""
+    """The sender, which runs as long as the listener, and the route of agents."""
+    ledger, settings = listener.store.ledger, listener.settings
+    rules = load_rules(settings)
 
     async def send() -> None:
         loop = asyncio.get_running_loop()
-        sender = answer_sender(listener.store.ledger, listener.settings, tell=listener.notices.note)
+        tell = listener.notices.note
 
         def wake() -> None:
             loop.call_soon_threadsafe(sender.wake)
 
+        compose = Composer(ledger, settings, rules, tell).text
+        sender = answer_sender(
+            ledger, settings, tell=tell, compose=compose, others=webhooks(ledger, settings, rules, wake)
+        )
         listener.store.on_answers = wake
         try:
             await sender.run()
@@ -33,4 +46,11 @@ def part(listener: Listener) -> Part:
             await sender.drain(STOPS_WITHIN)
             await sender.close()
 
-    return Part((), background=(send,))
+    def take(asked: Asked) -> Answer:
+        found = post_answer(
+            ledger, settings, asked.parameters["conversation"], asked.json(), asked.token.name
+        )
+        listener.store.on_answers()
+        return found
+
+    return Part([Route("/agents/{conversation}", Endpoint(listener, "inbox", take))], background=(send,))

@@ -1,0 +1,186 @@
+"""Makes the texts of answers by rules: with the person's data, and with what a system of the user's own knows."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from hashlib import file_digest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from a2pcli.actions.answers import Answer, sendable_text
+from a2pcli.actions.signed_requests import post_signed
+from a2pcli.addresses.any_address import any_address
+from a2pcli.config import environment
+from a2pcli.errors import A2PError
+from a2pcli.regular import open_regular
+
+if TYPE_CHECKING:
+    from a2pcli.actions.reply_rules import ReplyRules
+    from a2pcli.config.load import LoadedSettings
+    from a2pcli.config.reply_rules import Lookup
+    from a2pcli.ledger.store import Ledger
+
+LARGEST_FILE = 200_000_000
+"""Bytes of a contacts file that is searched for a person's row."""
+REMEMBERED = 500
+MOST_VALUES, LONGEST_VALUE = 100, 1_000
+_NAME = re.compile(r"[^a-z0-9]+")
+
+
+class Composer:
+    """Makes the text of an answer; ``text`` is what ``AnswerSender`` calls."""
+
+    def __init__(
+        self,
+        ledger: Ledger | None,
+        settings: LoadedSettings,
+        rules: ReplyRules | None,
+        tell: Callable[[str], None],
+    ) -> None:
+        """``ledger`` is where people's data is found; None where it is given."""
+        self._rules, self._settings, self._tell = rules, settings, tell
+        self._people = None if ledger is None else PeopleData(ledger)
+
+    async def text(self, answer: Answer) -> str | None:
+        """Return the text of an answer by a rule; None if there is nothing to say."""
+        asked: Mapping[str, Any] = (answer.content or {}).get("compose", {})
+        if self._rules is None or self._people is None or asked.get("rule") is None:
+            return None
+        data = await asyncio.to_thread(self._people.of, answer.address, answer.created_at)
+        return await self.by_rule(
+            str(asked["rule"]), str(asked["key"]), answer.address, str(asked.get("reply", "")),
+            dict(asked.get("groups") or {}), data, answer.channel, answer.sender,
+        )  # fmt: skip
+
+    async def by_rule(
+        self, rule: str, key: str, address: str, reply: str, groups: Mapping[str, str], data: Mapping[str, str],
+        channel: str, to: str | None, *, looks_up: bool = True,
+    ) -> str | None:  # fmt: skip
+        """Return a rule's text with these values. With ``looks_up`` off, its look-up counts as failed."""
+        assert self._rules is not None
+        values = {**data, **groups, "reply": reply}
+        found = self._rules.rules.get(rule)
+        lookup = found.lookup if found is not None and key == "answer" else None
+        if lookup is not None:
+            document = {"rule": rule, "from": address, "to": to, "text": reply, "values": dict(groups)}
+            told = await self._look_up(lookup, document) if looks_up else None
+            if told is None:
+                return self._rendered(rule, "otherwise", values, channel)
+            values |= told
+        text = self._rendered(rule, key, values, channel)
+        return (
+            text
+            if text is not None or key != "answer"
+            else self._rendered(rule, "otherwise", values, channel)
+        )
+
+    async def _look_up(self, lookup: Lookup, document: Mapping[str, Any]) -> dict[str, str] | None:
+        secret = secret_of(self._settings, lookup.secret)
+        if secret is None:
+            self._tell(f"rule {document['rule']}: the secret of its look-up is not set")
+            return None
+        told = await post_signed(lookup.url, secret, document, float(lookup.timeout))
+        if told.data is None:
+            self._tell(f"rule {document['rule']}: the look-up failed: {told.why}")
+            return None
+        return dict(list(flattened(told.data))[:MOST_VALUES])
+
+    def _rendered(self, rule: str, key: str, values: Mapping[str, str], channel: str) -> str | None:
+        from a2pcli.content.failures import RowFailure
+
+        template = self._rules.template(rule, key) if self._rules is not None else None
+        if template is None:
+            return None
+        try:
+            return sendable_text(self._settings, channel, template.render(values))
+        except RowFailure as failure:
+            self._tell(f"rule {rule}: no answer: {type(failure).__name__}")
+        except A2PError as error:
+            self._tell(f"rule {rule}: no answer: {error.problems[0].message}")
+        return None
+
+
+def flattened(data: Mapping[str, Any], prefix: str = "lookup") -> Iterator[tuple[str, str]]:
+    """Yield what a system answered as variables: ``{"order": {"status": "sent"}}`` is ``lookup_order_status``."""
+    for name, value in data.items():
+        key = f"{prefix}_{_NAME.sub('_', str(name).lower()).strip('_')}"
+        if isinstance(value, Mapping):
+            if key.count("_") < 8:
+                yield from flattened(value, key)
+        elif isinstance(value, bool):
+            yield key, "yes" if value else "no"
+        elif isinstance(value, (str, int, float)):
+            yield key, str(value)[:LONGEST_VALUE]
+
+
+def secret_of(settings: LoadedSettings, typed: str) -> str | None:
+    """The secret that ``${NAME}`` means; None if it is not set."""
+    try:
+        found = str(environment.filled(typed, settings.environ))
+    except (A2PError, KeyError, ValueError):
+        return None
+    return None if not found or found == typed else found
+
+
+class PeopleData:
+    """What the contacts file of the newest message to a person says of them, while that file is as it was planned."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._known: OrderedDict[tuple[str, int], dict[str, str]] = OrderedDict()
+        self._same: dict[tuple[str, int, int], str] = {}
+
+    def of(self, address: str, until: int) -> dict[str, str]:
+        """Return the columns of the person's row; nothing if it cannot be found any more."""
+        found = self._ledger.replies.row_of_newest(address, until)
+        if found is None:
+            return {}
+        run, line = found
+        key = (run.id, line)
+        if key not in self._known:
+            try:
+                self._known[key] = self._read(run.contacts_file, run.contacts_fingerprint, line, address)
+            except (A2PError, OSError):
+                self._known[key] = {}
+            while len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+        return self._known[key]
+
+    def _read(self, file: str | None, fingerprint: str | None, line: int, address: str) -> dict[str, str]:
+        from a2pcli.contacts.table import open_table
+
+        if not file or file == "-":
+            return {}
+        path = Path(file)
+        about = path.stat()
+        if (
+            about.st_size > LARGEST_FILE
+            or self._digest(path, about.st_mtime_ns, about.st_size) != fingerprint
+        ):
+            return {}
+        for frame in open_table(file).chunks():
+            lines = frame["@line"].to_pylist()
+            if lines and lines[-1] >= line:
+                place = lines.index(line) if line in lines else None
+                if place is None:
+                    return {}
+                names = [name for name in frame.names if not name.startswith("@")]
+                row = {name: frame[name][place].as_py() or "" for name in names}
+                return row if _is_of(row, address) else {}
+        return {}
+
+    def _digest(self, path: Path, changed: int, size: int) -> str:
+        key = (str(path), changed, size)
+        if key not in self._same:
+            with open_regular(path) as file:
+                self._same[key] = file_digest(file, "sha256").hexdigest()
+        return self._same[key]
+
+
+def _is_of(row: Mapping[str, str], address: str) -> bool:
+    """Whether a row has the address: it may have been read with other options than the campaign's."""
+    country = any_address(address, None).country
+    return any(any_address(cell, country).address == address for cell in row.values() if cell)

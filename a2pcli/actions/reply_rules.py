@@ -1,0 +1,220 @@
+"""The rules of ``replies.yaml``, ready to be used: which one a reply is for, and its texts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from a2pcli.config.environment import reference_problems
+from a2pcli.config.hours import parse_days, parse_spans
+from a2pcli.config.reply_rules import FILE, Agents, LoadedRules, Quota, Rule, load_reply_rules
+from a2pcli.dataclass import dataclass
+from a2pcli.errors import InvalidInput, Problem
+from a2pcli.ledger.sender_names import sender_key
+from a2pcli.rules.keywords import Meaning, classify
+from a2pcli.rules.reply_text import plain, visible
+
+if TYPE_CHECKING:
+    from a2pcli.config.load import LoadedSettings
+    from a2pcli.content.templates import MessageTemplate
+
+LONGEST_MATCHED = 300
+"""Characters of a reply that patterns look at."""
+UNMATCHED = "unmatched"
+_MINUTES = {"m": 1, "h": 60, "d": 24 * 60}
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The rule that a reply is for, and the values of its named groups."""
+
+    name: str
+    rule: Rule
+    groups: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """How a reply came: who may use a rule can depend on it. ``question`` is the name of the one that is open."""
+
+    gateway: str = ""
+    to: str | None = None
+    programme: str | None = None
+    question: str | None = None
+
+
+class ReplyRules:
+    """A file of rules, compiled. Raises ``InvalidInput`` with every problem, each at its place."""
+
+    def __init__(self, loaded: LoadedRules, settings: LoadedSettings) -> None:
+        self._loaded, self._settings = loaded, settings
+        self._templates: dict[tuple[str, str], MessageTemplate] = {}
+        self._keywords: dict[str, frozenset[str]] = {}
+        self._patterns: dict[str, re.Pattern[str]] = {}
+        problems = [*self._compile(), *self._never_reached(), *self._secrets()]
+        if problems:
+            raise InvalidInput(*problems)
+
+    @property
+    def path(self) -> str:
+        """The file."""
+        return self._loaded.document.path
+
+    @property
+    def rules(self) -> Mapping[str, Rule]:
+        """The rules in their order."""
+        return self._loaded.file.rules
+
+    @property
+    def agents(self) -> Mapping[str, Agents]:
+        """The agents by name."""
+        return self._loaded.file.agents
+
+    @property
+    def quota(self) -> Quota:
+        """Automatic answers that a person gets."""
+        return self._loaded.file.quota
+
+    def match(self, text: str, where: Where) -> Match | None:
+        """Return the first rule that a reply is for: the one for the open question before the others."""
+        said, seen = plain(visible(text)), text[:LONGEST_MATCHED]
+        for name, rule in self.rules.items():
+            if rule.question is not None and rule.question == where.question and _fits(rule, where):
+                return Match(name, rule, {})
+        for name, rule in self.rules.items():
+            if rule.question is not None or not _fits(rule, where):
+                continue
+            if name in self._keywords and said in self._keywords[name]:
+                return Match(name, rule, {})
+            found = self._patterns[name].search(seen) if name in self._patterns else None
+            if found is not None:
+                groups = {key: value for key, value in found.groupdict().items() if value is not None}
+                return Match(name, rule, groups)
+        return None
+
+    def template(self, name: str, key: str) -> MessageTemplate | None:
+        """A text of a rule (``answer``, ``otherwise``), of agents (``closed``), or of ``unmatched``."""
+        return self._templates.get((name, key))
+
+    @property
+    def unmatched_agent(self) -> str | None:
+        """The agents who get what no rule is for."""
+        return self._loaded.file.unmatched.agent
+
+    def agents_for(self, named: str) -> list[str]:
+        """The names of the agents that are meant: those with this name, or all with this skill."""
+        if named in self.agents:
+            return [named]
+        return [name for name, one in self.agents.items() if named in one.skills]
+
+    def are_open(self, agents: str, at: int) -> bool:
+        """Whether these agents are there at a moment (UTC ms)."""
+        opening = self.agents[agents].hours
+        if opening is None:
+            return True
+        from a2pcli.timezones import ZoneInfo
+
+        local = datetime.fromtimestamp(at / 1000, UTC).astimezone(ZoneInfo(opening.timezone))
+        days = parse_days(opening.days)
+        for back in (0, 1):  # a span may go past midnight
+            day = local - timedelta(days=back)
+            seconds = (local.hour * 3600 + local.minute * 60 + local.second) + back * 86_400
+            if day.weekday() in days and any(
+                start <= seconds < end for start, end in parse_spans(opening.hours)
+            ):
+                return True
+        return False
+
+    def open_for(self, name: str) -> int:
+        """How long the question of a rule is open, in milliseconds; 0 if it asks none or is gone."""
+        rule = self.rules.get(name)
+        if rule is None or rule.asks is None:
+            return 0
+        found = re.match(r"(\d+)\s*([a-z])", rule.within)
+        assert found is not None
+        return int(found[1]) * _MINUTES[found[2]] * 60_000
+
+    def _compile(self) -> Iterator[Problem]:
+        texts: list[tuple[str, str, str, tuple[str, ...]]] = []
+        for name, rule in self.rules.items():
+            if rule.keyword is not None:
+                self._keywords[name] = frozenset(plain(visible(one)) for one in rule.keyword)
+            if rule.regex is not None:
+                self._patterns[name] = re.compile(rule.regex, re.IGNORECASE)
+            for key in ("answer", "otherwise"):
+                if text := getattr(rule, key):
+                    texts.append((name, key, text, ("rules", name, key)))
+        for name, agents in self.agents.items():
+            if agents.closed:
+                texts.append((f"agents {name}", "closed", agents.closed, ("agents", name, "closed")))
+        if text := self._loaded.file.unmatched.answer:
+            texts.append((UNMATCHED, "answer", text, ("unmatched", "answer")))
+        for name, key, text, loc in texts:
+            try:
+                self._templates[name, key] = self._compiled(text, loc)
+            except InvalidInput as error:
+                yield from error.problems
+
+    def _compiled(self, text: str, loc: tuple[str, ...]) -> MessageTemplate:
+        from a2pcli.content.sources import SourcePlace
+        from a2pcli.content.templates import compile_template
+
+        document = self._loaded.document
+        block = document.block(loc)
+        place = SourcePlace(
+            document.path, block.line, block.column, block.indent, partial(document.spot, loc)
+        )
+        return compile_template(
+            text, where=place, folder=self._settings.folder, locale=self._settings.settings.locale
+        )
+
+    def _secrets(self) -> Iterator[Problem]:
+        """Secrets that are not set."""
+        found = [(("rules", name, "lookup", "secret"), rule.lookup) for name, rule in self.rules.items()]
+        found += [(("agents", name, "webhook", "secret"), one.webhook) for name, one in self.agents.items()]  # type: ignore[misc]
+        for loc, block in found:
+            if block is not None:
+                environ = self._settings.environ
+                yield from reference_problems(block.secret, loc, self._loaded.document, environ)
+
+    def _never_reached(self) -> Iterator[Problem]:
+        """Keywords that are STOP, START or HELP, or that an earlier rule has."""
+        document, seen = self._loaded.document, dict[tuple[str, tuple[str | None, ...]], str]()
+        for name, rule in self.rules.items():
+            for place, word in enumerate(rule.keyword or ()):
+                loc: tuple[str | int, ...] = ("rules", name, "keyword", place)
+                loc = loc if document.has(loc) else loc[:-1]
+                said, meaning = plain(visible(word)), classify(word).meaning
+                narrow = (rule.programme, *(rule.sender or ()), *(rule.gateway or ()))
+                if not said:
+                    yield document.problem("a keyword needs letters or digits", loc, code="keyword")
+                elif meaning in (Meaning.STOP, Meaning.HELP):
+                    message = f"'{word}' is {str(meaning).upper()}, which is answered before any rule"
+                    yield document.problem(message, loc, hint="choose another word", code="keyword")
+                elif (said, narrow) in seen:
+                    message = f"'{word}' is a keyword of rule '{seen[said, narrow]}' already"
+                    yield document.problem(message, loc, hint="remove one of them", code="keyword")
+                seen.setdefault((said, narrow), name)
+
+
+def _fits(rule: Rule, where: Where) -> bool:
+    if rule.programme is not None and rule.programme != (where.programme or "").lower():
+        return False
+    if rule.gateway is not None and where.gateway not in rule.gateway:
+        return False
+    return rule.sender is None or sender_key(where.to or "") in map(sender_key, rule.sender)
+
+
+def rules_path(settings: LoadedSettings) -> Path:
+    """Where the file is: beside the settings."""
+    return settings.folder / FILE
+
+
+def load_rules(settings: LoadedSettings) -> ReplyRules | None:
+    """The rules of a project; None if it has no file of them. Raises ``InvalidInput`` with every problem."""
+    path = rules_path(settings)
+    return ReplyRules(load_reply_rules(path), settings) if path.exists() else None

@@ -1,0 +1,163 @@
+"""What the rules of ``replies.yaml`` do with a reply: an answer, agents, the inbox."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from a2pcli.actions.agents import notices
+from a2pcli.actions.answers import NewAnswer
+from a2pcli.actions.incoming import Incoming
+from a2pcli.actions.reply_rules import UNMATCHED, Match, ReplyRules, Where, load_rules
+from a2pcli.ledger.conversations import Conversation, Heard
+from a2pcli.ledger.sender_names import sender_key
+from a2pcli.messages import State
+from a2pcli.rules.keywords import Meaning
+from a2pcli.rules.reply_text import plain, visible
+from a2pcli.sending.answering import NOTICE
+
+if TYPE_CHECKING:
+    from a2pcli.config.load import LoadedSettings
+    from a2pcli.ledger.answers import Answer
+    from a2pcli.ledger.store import Ledger
+
+KEYWORD = "keyword"
+"""The kind of an answer by a rule."""
+HOUR, DAY = 3_600_000, 86_400_000
+SAME, SAME_WITHIN = 3, 10 * 60_000
+"""So often a person gets the answer of one rule in this time (milliseconds): more is a machine."""
+_GONE = (State.REJECTED, State.EXPIRED, State.SKIPPED)
+
+
+class RuleDesk:
+    """Answers by rules; called in the transaction that keeps the reply. Raises ``InvalidInput`` for a file that is
+    wrong. Without a file, what nobody understands goes to the inbox."""
+
+    def __init__(self, ledger: Ledger, settings: LoadedSettings) -> None:
+        self._ledger, self._settings = ledger, settings
+        self._rules: ReplyRules | None = load_rules(settings)
+
+    def open_question(self, address: str, gateway: str, to: str | None, now: int) -> str | None:
+        """The question of a rule that waits for this person's answer to this sender."""
+        if self._rules is None or not any(rule.asks for rule in self._rules.rules.values()):
+            return None
+        found = [
+            one
+            for one in self._ledger.answers.of(address, limit=20)
+            if (one.gateway, sender_key(one.sender or "")) == (gateway, sender_key(to or ""))
+            and one.kind == KEYWORD
+            and one.state not in _GONE
+        ]
+        if not found:
+            return None
+        name = _rule_of(found[-1])
+        if found[-1].created_at + self._rules.open_for(name) <= now:
+            return None
+        if self._ledger.replies.wrote_since(address, gateway, found[-1].created_at):
+            return None
+        return self._rules.rules[name].asks
+
+    def respond(self, incoming: Incoming) -> str | None:
+        """Store the answer of the rule that the reply is for, and hand it to agents; return what kind was done."""
+        reply = incoming.done.reply
+        if not incoming.text.strip() or (reply.meaning is Meaning.NONE and reply.why):
+            return None  # a reaction that quotes a message
+        match = None
+        if self._rules is not None:
+            where = Where(incoming.gateway, incoming.to, incoming.programme, incoming.question)
+            match = self._rules.match(incoming.text, where)
+        if match is None:
+            return self._unmatched(incoming)
+        if reply.flagged:
+            self.to_inbox(incoming, reply.why)
+        done = None
+        if match.rule.agent is not None:
+            self._hand_over(incoming, match.rule.agent, f"rule {match.name}")
+            done = "agent"
+        if match.rule.answer is not None and self._may_answer(incoming, match.name):
+            self._ledger.answers.add(self._answer(incoming, match), now=incoming.now)
+            done = KEYWORD
+        return done
+
+    def to_inbox(self, incoming: Incoming, why: str, agents: str | None = None) -> Conversation:
+        """Put a reply into the inbox."""
+        heard = Heard(
+            incoming.address, incoming.channel, incoming.gateway, incoming.to or "", incoming.programme, why, agents
+        )  # fmt: skip
+        return self._ledger.conversations.hear(heard, incoming.now)
+
+    def _unmatched(self, incoming: Incoming) -> str | None:
+        reply = incoming.done.reply
+        if reply.meaning in (Meaning.START, Meaning.HELP) and not reply.flagged:
+            return None
+        why = reply.why if reply.flagged else "no rule is for it"
+        with_agents = self._ledger.conversations.of_person(
+            incoming.address, incoming.gateway, incoming.to or ""
+        )
+        agents = (with_agents.agents if with_agents else None) or (
+            self._rules.unmatched_agent if self._rules else None
+        )
+        if self._rules is None or agents is None:
+            self.to_inbox(incoming, why)
+            done = None
+        else:
+            self._hand_over(incoming, agents, why)
+            done = "agent"
+        has_answer = self._rules is not None and self._rules.template(UNMATCHED, "answer") is not None
+        if has_answer and not reply.flagged and self._may_answer(incoming, UNMATCHED):
+            self._ledger.answers.add(self._text(incoming, UNMATCHED, "answer"), now=incoming.now)
+            done = KEYWORD
+        return done
+
+    def _hand_over(self, incoming: Incoming, named: str, why: str) -> None:
+        """Give a reply to the agents that are there now, else to the first; those who are not there say so."""
+        assert self._rules is not None
+        some = self._rules.agents_for(named)
+        if not some:
+            self.to_inbox(incoming, why)
+            return
+        there = [name for name in some if self._rules.are_open(name, incoming.now)]
+        name = (there or some)[0]
+        conversation = self.to_inbox(incoming, why, name)
+        for one in notices(self._rules.agents[name], name, incoming, conversation):
+            self._ledger.answers.add(one, now=incoming.now)
+        closed = f"agents {name}"
+        if not there and self._rules.template(closed, "closed") and self._may_answer(incoming, closed):
+            self._ledger.answers.add(self._text(incoming, closed, "closed"), now=incoming.now)
+
+    def _answer(self, incoming: Incoming, match: Match) -> NewAnswer:
+        return self._text(incoming, match.name, "answer", dict(match.groups))
+
+    def _text(
+        self, incoming: Incoming, rule: str, key: str, groups: dict[str, str] | None = None
+    ) -> NewAnswer:
+        compose = {"rule": rule, "key": key, "reply": incoming.text[:1000], "groups": groups or {}}
+        return incoming.answer(
+            KEYWORD, None, incoming.now + HOUR, key=f"{KEYWORD}:{rule}:{incoming.event}", compose=compose
+        )
+
+    def _may_answer(self, incoming: Incoming, rule: str) -> bool:
+        """Whether one more automatic answer is allowed; if not, a person has to look, as two machines may talk."""
+        assert self._rules is not None
+        count, quota, now = self._ledger.answers.count_since, self._rules.quota, incoming.now
+        address = incoming.address
+        recent = [one for one in self._ledger.answers.of(address, limit=50) if one.kind != NOTICE]
+        same = sum(_rule_of(one) == rule and one.created_at >= now - SAME_WITHIN for one in recent)
+        said = plain(visible(incoming.text))
+        is_echo = any(
+            one.body and plain(visible(one.body)) == said and one.created_at >= now - DAY for one in recent
+        )
+        if (
+            same < SAME
+            and not is_echo
+            and count(address, now - HOUR, [KEYWORD]) < quota.hour
+            and count(address, now - DAY, [KEYWORD]) < quota.day
+        ):
+            return True
+        self.to_inbox(incoming, "too many automatic answers: a machine may be writing")
+        return False
+
+
+def _rule_of(answer: Answer) -> str:
+    """The rule that an answer is by; "" for others."""
+    kind, _, rest = answer.key.partition(":")
+    return rest.rpartition(":")[0] if kind == KEYWORD else ""

@@ -1,0 +1,69 @@
+"""``a2pcli replies check`` and ``test``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from a2pcli.cli.options import Json, Ledger
+
+
+def check(as_json: Json = False) -> None:
+    """Find every problem in replies.yaml, beside the settings, and in the texts of `replies:` in the settings.
+
+    Example:  a2pcli replies check
+
+    Exit status: 0 no problems, 2 there is no replies.yaml, 3 problems.
+    """
+    from a2pcli.actions.reply_trial import check_rules
+    from a2pcli.cli.calls import project_at
+    from a2pcli.cli.terminal.output import print_json, printable
+
+    rules = check_rules(project_at(None))
+    if as_json:
+        print_json({"path": rules.path, "rules": list(rules.rules), "agents": list(rules.agents)})
+        return
+    print(
+        printable(
+            f"{rules.path}: {_many(len(rules.rules), 'rule')}, {_many(len(rules.agents), 'group')} of agents"
+        )
+    )
+
+
+def try_reply_by_hand(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="What the person writes.")],
+    sender: Annotated[str, typer.Option("--from", metavar="NUMBER", help="Who writes.")],
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="SENDER", help="Your sender that is written to.")
+    ] = None,
+    gateway: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Gateway that it comes by. Default: that of the settings."),
+    ] = None,
+    lookup: Annotated[bool, typer.Option("--lookup", help="Make the rule's look-up for real.")] = False,
+    ledger: Ledger = None,
+    as_json: Json = False,
+) -> None:
+    """Show what would be done with a reply. Nothing is sent or stored.
+
+    The answer is made with the data of the newest message to that person, if the ledger knows one and its contacts
+    file is still as it was planned. A question that is open for the person is not considered.
+
+    Example:  a2pcli replies test 'order 1234' --from '+44 7911 123456'
+    """
+    from a2pcli.actions.reply_trial import try_reply
+    from a2pcli.cli.calls import project_at
+    from a2pcli.cli.screens.inbox import trial_document, trial_lines
+    from a2pcli.cli.terminal.output import print_json, printable
+
+    done = try_reply(project_at(ledger), text, sender, gateway=gateway, to=to, looks_up=lookup)
+    if as_json:
+        print_json(trial_document(done))
+        return
+    for line in trial_lines(done):
+        print(printable(line))
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -1,0 +1,91 @@
+"""What the commands about the inbox and the rules for replies print with ``--json``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from typing_extensions import TypedDict
+
+from a2pcli.cli.documents.shapes import Moment, says
+
+
+class Conversation(TypedDict):
+    """A conversation of the inbox."""
+
+    code: str
+    person: Annotated[str, says("the masked number or address")]
+    channel: str
+    gateway: str
+    sender: str | None
+    programme: str | None
+    state: str
+    waits: Annotated[bool, says("whether the person wrote last")]
+    why: str
+    agents: str | None
+    assignee: str | None
+    opened_at: Moment
+    heard_at: Moment
+    answered_at: Moment | None
+    closed_at: Moment | None
+
+
+class ConversationMessage(TypedDict):
+    """A message of a conversation."""
+
+    at: Moment
+    ours: bool
+    text: Annotated[str | None, says("null if texts are not kept")]
+    kind: str
+    state: str | None
+
+
+class Inbox(TypedDict):
+    """``a2pcli inbox list``."""
+
+    conversations: list[Conversation]
+
+
+class ConversationShown(TypedDict):
+    """``a2pcli inbox show``."""
+
+    conversation: Conversation
+    messages: list[ConversationMessage]
+
+
+class ConversationChanged(TypedDict):
+    """``a2pcli inbox assign`` and ``close``."""
+
+    conversation: Conversation
+
+
+class ConversationReplied(TypedDict):
+    """``a2pcli inbox reply``."""
+
+    conversation: Conversation
+    state: str | None
+    reference: str | None
+    code: str | None
+    detail: str | None
+
+
+class RulesChecked(TypedDict):
+    """``a2pcli replies check``."""
+
+    path: str
+    rules: list[str]
+    agents: list[str]
+
+
+class ReplyTried(TypedDict):
+    """``a2pcli replies test``."""
+
+    meaning: str
+    flagged: bool
+    why: str | None
+    rule: str | None
+    answer: str | None
+    no_answer: str | None
+    lookup: Annotated[str | None, says("the URL that is asked")]
+    agents: list[str]
+    inbox: bool
+    notes: list[str]
