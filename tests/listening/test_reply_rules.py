@@ -354,6 +354,6 @@ def test_the_page_s_examples_work_as_they_stand_there(
     project.write("a2pcli.yaml", "region: GB\n")
     project.write("replies.yaml", rules_of_page)
     ran = project.run("replies", "check")
-    assert ran.out == "replies.yaml: 6 rules, 1 group of agents\n", ran.err
+    assert ran.out == "replies.yaml: 5 rules, 1 group of agents\n", ran.err
     (shown,) = re.findall(r"^\$ a2pcli (replies test .*)\n((?:.+\n)+)```", page, flags=re.M)
     assert project.run(*shlex.split(shown[0])).out == shown[1]
