@@ -7,6 +7,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING, Any
 
 from a2pcli.actions.gateways import configured_gateway
@@ -15,6 +16,7 @@ from a2pcli.channels import CHANNELS, DEFAULT
 from a2pcli.config import environment
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, InvalidInput, Problem, Severity, in_file_order
+from a2pcli.gateways import standard_webhooks
 
 if TYPE_CHECKING:
     from a2pcli.config.load import LoadedSettings
@@ -30,7 +32,9 @@ class Proof(StrEnum):
     """How a gateway's callbacks are known to be the provider's."""
 
     SIGNATURE = "signature"
+    STANDARD = "signature of Standard Webhooks"
     SECRET = "secret in the URL"
+    ADDRESS = "network address"
     NOTHING = "not verified"
     REFUSED = "refused"
 
@@ -40,6 +44,7 @@ class Refusal(StrEnum):
 
     SIGNATURE = "the signature is wrong"
     SECRET = "the secret in the URL is missing or wrong"
+    ADDRESS = "it comes from an address that is not allowed"
     UNSIGNED = "nothing shows that the provider sent it"
     UNREADABLE = "it cannot be read"
 
@@ -71,29 +76,71 @@ class CallbackDoor:
         *,
         unsigned: bool,
         channels: Collection[str] = (),
+        networks: Sequence[IPv4Network | IPv6Network] = (),
     ) -> None:
         self.channel = channel_by_number(channels)
         """The channel by which its replies are read."""
         self.name, self.url = name, f"{base}{PATH}{name}"
         self._base, self._reader, self._secret = base, reader, secret
-        # The signature of SNS needs a certificate from the network, so its callbacks are known by a secret.
+        self._networks = networks
         self.has_certificate = hasattr(reader, "certificate_url")
+        """Whether it is SNS that signs, by a certificate, for one of the topics in the settings."""
+        self.certificates: Mapping[str, str] = {}
+        """The certificates that are known, by URL."""
         self.signs = reader.signs and not self.has_certificate
         """Whether the provider can sign what it sends, with a key that the settings have."""
         self._key = reader.callback_secret if self.signs else None
-        self.proof = _proof(self._key, secret, unsigned)
+        self.proof = self._proof(unsigned=unsigned)
+
+    def _proof(self, *, unsigned: bool) -> Proof:
+        if self._key or (
+            self.has_certificate and not self._secret and getattr(self._reader, "topics", False)
+        ):
+            return Proof.SIGNATURE
+        if self._secret:
+            return Proof.STANDARD if self._secret.startswith(standard_webhooks.PREFIX) else Proof.SECRET
+        if self._networks:
+            return Proof.ADDRESS
+        return Proof.NOTHING if unsigned else Proof.REFUSED
 
     @property
     def needs_public_url(self) -> bool:
-        """Whether a signature is checked, which may cover the URL."""
-        return self.proof is Proof.SIGNATURE
+        """Whether a signature is checked that may cover the URL."""
+        return self.proof is Proof.SIGNATURE and not self.has_certificate
+
+    @property
+    def has_networks(self) -> bool:
+        """Whether only some addresses may call."""
+        return bool(self._networks)
+
+    def lets_in(self, address: str) -> bool:
+        """Return whether requests may come from this network address."""
+        if not self._networks:
+            return True
+        try:
+            found = ip_address(address)
+        except ValueError:
+            return False
+        plain = getattr(found, "ipv4_mapped", None) or found
+        return any(plain in network for network in self._networks)
+
+    def certificate_of(self, body: bytes) -> str | None:
+        """Return the URL of the certificate that this request's signature needs; None if it needs none, or if the URL
+        is not Amazon's."""
+        if not self.has_certificate or self.proof is not Proof.SIGNATURE:
+            return None
+        found: str | None = self._reader.certificate_url(  # type: ignore[attr-defined]
+            self._request("POST", "", "", {}, body)
+        )
+        return found
 
     def examine(self) -> Problem | None:
         """Return what keeps signatures from being checked on this machine."""
-        if self._key is None:
-            return None
         try:
-            self._reader.is_genuine(self._request("POST", "", "", {}, b""), self._key, time.time())
+            if self.proof is Proof.SIGNATURE:
+                self._reader.is_genuine(self._request("POST", "", "", {}, b""), self._key or "", time.time())
+            elif self.proof is Proof.STANDARD:
+                standard_webhooks.is_genuine(self._secret or "", {}, b"")
         except A2PError as error:
             return error.problems[0]
         return None
@@ -133,14 +180,23 @@ class CallbackDoor:
 
         match self.proof:
             case Proof.SIGNATURE:
-                is_genuine = self._reader.is_genuine(request, self._key or "", time.time())
+                is_genuine = self._reader.is_genuine(request, self._key_for(request), time.time())
+                return None if is_genuine else Refusal.SIGNATURE
+            case Proof.STANDARD:
+                secret = self._secret or ""
+                is_genuine = standard_webhooks.is_genuine(secret, request.headers, request.body)
                 return None if is_genuine else Refusal.SIGNATURE
             case Proof.SECRET:
                 given = rest.removeprefix("/") or request.query.get("secret", "")
                 return None if is_same(self._secret or "", given) else Refusal.SECRET
-            case Proof.NOTHING:
+            case Proof.NOTHING | Proof.ADDRESS:
                 return None
         return Refusal.UNSIGNED
+
+    def _key_for(self, request: CallbackRequest) -> str:
+        if not self.has_certificate:
+            return self._key or ""
+        return self.certificates.get(self.certificate_of(request.body) or "", "")
 
     def _request(
         self, method: str, rest: str, query: str, headers: Mapping[str, str], body: bytes
@@ -155,14 +211,6 @@ def channel_by_number(channels: Collection[str]) -> str:
     known = [one for one in CHANNELS.values() if one.name in channels]
     by_number = [one for one in known if one.kind is Kind.PHONE]
     return next((one.name for one in (*by_number, *known)), DEFAULT)
-
-
-def _proof(key: str | None, secret: str | None, unsigned: bool) -> Proof:
-    if key:
-        return Proof.SIGNATURE
-    if secret:
-        return Proof.SECRET
-    return Proof.NOTHING if unsigned else Proof.REFUSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +244,7 @@ def callback_doors(settings: LoadedSettings, base: str) -> Doors:
             doors[name] = CallbackDoor(
                 name, base, reader, secrets.get(name),
                 unsigned=unsigned, channels=gateway.capabilities.channels,
+                networks=[ip_network(one) for one in settings.settings.listen.allow_ips.get(name, ())],
             )  # fmt: skip
     if not doors and not settings.settings.listen.tokens and settings.settings.listen.public_url is None:
         raise InvalidInput(
@@ -227,7 +276,7 @@ def _secrets(settings: LoadedSettings) -> dict[str, str]:
         raise InvalidInput(*problems)
     found = {name: str(environment.filled(typed, settings.environ)) for name, typed in named.items()}
     for name, secret in found.items():
-        if not _SECRET.fullmatch(secret):
+        if not _SECRET.fullmatch(secret) and not secret.startswith(standard_webhooks.PREFIX):
             message = (
                 f"the secret of {name} is too short or has characters that a URL does not take as they are"
             )
@@ -263,13 +312,17 @@ def _refused(settings: LoadedSettings, door: CallbackDoor) -> Problem:
     if door.signs:
         message = f"callbacks of {door.name} are refused: the secret of its signature is not set"
     elif door.has_certificate:
-        message = f"callbacks of {door.name} are refused: the signature of SNS is not checked by `listen` yet"
+        message = (
+            f"callbacks of {door.name} are refused: it has no `topics`, whose signatures could be checked"
+        )
     else:
         message = f"callbacks of {door.name} are refused: the provider does not sign them"
     hint = (
         f"set `listen: secrets: {{{door.name}: ${{NAME}}}}` and put the secret into the URL at the provider"
     )
-    if door.signs:
+    if door.has_certificate:
+        hint = f"set them under `gateways: {door.name}: topics:`; or {hint}"
+    elif door.signs:
         hint = f"set it under `gateways: {door.name}:` (docs/gateways.md, Callbacks); or {hint}"
     return settings.problem(message, ("gateways", door.name), hint=hint, code="listen-refused")
 

@@ -229,16 +229,19 @@ def _listen(document: Document) -> Iterator[Problem]:
     replies = document.data.get("replies")
     confirmations = replies.get("confirmations") if isinstance(replies, dict) else None
     confirmed = confirmations.get("gateways") if isinstance(confirmations, dict) else None
-    secrets, unsigned = (
-        (block.get("secrets"), block.get("unsigned")) if isinstance(block, dict) else (None, None)
-    )
+    of_listen = block if isinstance(block, dict) else {}
+    unsigned = of_listen.get("unsigned")
     named: list[tuple[Any, tuple[str | int, ...]]] = [
         *(
             (name, ("replies", "confirmations", "gateways", name))
             for name in (confirmed if isinstance(confirmed, dict) else ())
             if name not in BUILT_IN_GATEWAYS
         ),
-        *((name, ("listen", "secrets", name)) for name in (secrets if isinstance(secrets, dict) else ())),
+        *(
+            (name, ("listen", key, name))
+            for key in ("secrets", "allow_ips")
+            for name in (of_listen.get(key) if isinstance(of_listen.get(key), dict) else ())
+        ),
         *(
             (name, ("listen", "unsigned", place))
             for place, name in enumerate(unsigned if isinstance(unsigned, list) else ())

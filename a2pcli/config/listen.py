@@ -111,6 +111,16 @@ class ListenSettings(Strict):
         description="Gateways whose callbacks are accepted without a signature or secret: anybody who can reach the "
         "listener can then invent receipts and replies",
     )
+    allow_ips: dict[str, list[Network]] = Field(
+        default_factory=dict,
+        description="By gateway: the network addresses from which its provider calls, like `[203.0.113.0/24]`. "
+        "Others are refused; it is the only proof where the provider neither signs nor takes a secret in its URL",
+    )
+    certificates: Text = Field(
+        ".a2pcli/certificates",
+        description="Folder, relative to this file, with the certificates of Amazon SNS; missing ones are fetched from "
+        "Amazon and kept there",
+    )
     tokens: dict[Name, Token] = Field(
         default_factory=dict,
         description="Tokens by name: who may use the listener's interface, and for what",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from a2pcli.actions.callback_doors import CallbackDoor
+    from a2pcli.listening.certificates import Certificates
     from a2pcli.listening.listener import Part
     from a2pcli.listening.observing import Observer
 
@@ -39,9 +40,12 @@ class Callbacks:
         notices: Notices,
         prefix: str,
         bodies: Bodies,
+        caller: Callable[[Scope], str] = lambda _scope: "",
+        certificates: Certificates | None = None,
     ) -> None:
         self._doors, self._broken, self._storing, self._notices = doors, broken, storing, notices
         self._prefix, self._bodies = prefix, bodies
+        self._caller, self._certificates = caller, certificates
         self._good: dict[bytes, Response] = {}
 
     @property
@@ -61,6 +65,8 @@ class Callbacks:
             return self._no_door(name)
         if method not in ("GET", "POST"):
             return said(405, "use GET or POST", {"Allow": "GET, POST"})
+        if door.has_networks and not door.lets_in(self._caller(scope)):
+            return self._refused(name, Refusal.ADDRESS)
         body = await self._bodies.read(scope, receive)
         if isinstance(body, Response):
             self._notices.note(f"{name}: a request was not taken ({body.status_code})")
@@ -69,11 +75,21 @@ class Callbacks:
         if method == "GET" and (confirmed := door.confirmation(query)) is not None:
             self._notices.note(f"{name}: the provider has verified the URL")
             return Response(confirmed, media_type="text/plain")
+        if door.has_certificate and not await self._has_certificate(door, body):
+            self._notices.note(f"{name}: the certificate of its signatures cannot be fetched from Amazon")
+            return said(503, "not verified yet", AGAIN)
         found = door.read(method, self._rest(scope), query, headers_of(scope), body)
         if isinstance(found, Refusal):
-            self._notices.note(f"{name}: a request was refused: {found}")
-            return said(400 if found is Refusal.UNREADABLE else 403, str(found))
+            return self._refused(name, found)
         return await self._stored(found)
+
+    def _refused(self, name: str, why: Refusal) -> Response:
+        self._notices.note(f"{name}: a request was refused: {why}")
+        return said(400 if why is Refusal.UNREADABLE else 403, str(why))
+
+    async def _has_certificate(self, door: CallbackDoor, body: bytes) -> bool:
+        url = door.certificate_of(body)
+        return url is None or (self._certificates is not None and await self._certificates.have(url))
 
     def _no_door(self, name: str) -> Response:
         if name in self._broken:

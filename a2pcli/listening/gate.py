@@ -46,14 +46,18 @@ class Gate:
         self._limits, self._failures = Limits(), Limits(FAILURES_BURST)
 
     def address(self, scope: Scope) -> str:
-        """The caller's network address; where a proxy is believed, the address that it gives."""
+        """The caller's network; where a proxy is believed, that of the address that it gives."""
+        return _network_of(self.caller_address(scope))
+
+    def caller_address(self, scope: Scope) -> str:
+        """The caller's address; where a proxy is believed, the address that it gives."""
         address = scope["client"][0] if scope.get("client") else ""
         if self._is_proxy(address):
             passed = b",".join(value for name, value in scope["headers"] if name == b"x-forwarded-for")
             hops = [one.strip() for one in passed.decode("latin-1").split(",")]
             others = [one for one in hops if one and not self._is_proxy(one)]
             address = others[-1] if others else address
-        return _network_of(address)
+        return address
 
     def _is_proxy(self, address: str) -> bool:
         try:

@@ -16,6 +16,7 @@ import uvicorn
 
 from a2pcli.errors import A2PError, LedgerError, Problem, UsageError
 from a2pcli.listening.app import Callbacks, Ready, make_app
+from a2pcli.listening.certificates import Certificates
 from a2pcli.listening.fresh import keep_fresh
 from a2pcli.listening.notices import EVERY, Notices
 from a2pcli.listening.storing import Storing
@@ -96,7 +97,19 @@ async def _serve(
         return await asyncio.get_running_loop().run_in_executor(probes, store.is_ready)
 
     ready = Ready(is_ready)
-    callbacks = Callbacks(doors.doors, doors.broken, storing, notices, listener.prefix, listener.bodies)
+    certificates = Certificates(listener.settings.folder / listener.settings.settings.listen.certificates)
+    for door in doors.doors.values():
+        door.certificates = certificates.known
+    callbacks = Callbacks(
+        doors.doors,
+        doors.broken,
+        storing,
+        notices,
+        listener.prefix,
+        listener.bodies,
+        listener.gate.caller_address,
+        certificates,
+    )
     server = _Server(_config(make_app(callbacks, ready, parts, listener.public_url, *observers)))
     storing.start()
     reread = asyncio.Event()

@@ -34,7 +34,9 @@ def _url(door: CallbackDoor, secret: str) -> str:
 def _proof(door: CallbackDoor) -> str:
     return {
         Proof.SIGNATURE: "signature checked",
+        Proof.STANDARD: "signature checked (Standard Webhooks)",
         Proof.SECRET: "secret in the URL checked",
+        Proof.ADDRESS: "network address checked",
         Proof.NOTHING: "NOT verified: anybody can invent receipts and replies",
         Proof.REFUSED: "everything is refused",
     }[door.proof]

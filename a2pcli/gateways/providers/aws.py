@@ -154,6 +154,11 @@ class AwsProvider(Provider):
         known = self.codes.get(error_code(response) or "")
         return Health(False, known.detail if known is not None else sentence(response.status))
 
+    @property
+    def topics(self) -> frozenset[str]:
+        """The SNS topics whose signatures are believed."""
+        return self._topics
+
     def certificate_url(self, request: CallbackRequest) -> str | None:
         """Return the URL of the certificate that ``is_genuine`` needs as its secret; None if it is not SNS's."""
         return aws_events.certificate_url(request)
