@@ -231,7 +231,7 @@ def _listen(document: Document) -> Iterator[Problem]:
     confirmed = confirmations.get("gateways") if isinstance(confirmations, dict) else None
     of_listen = block if isinstance(block, dict) else {}
     unsigned = of_listen.get("unsigned")
-    named: list[tuple[Any, tuple[str | int, ...]]] = [
+    mentions: list[tuple[Any, tuple[str | int, ...]]] = [
         *(
             (name, ("replies", "confirmations", "gateways", name))
             for name in (confirmed if isinstance(confirmed, dict) else ())
@@ -240,14 +240,14 @@ def _listen(document: Document) -> Iterator[Problem]:
         *(
             (name, ("listen", key, name))
             for key in ("secrets", "allow_ips")
-            for name in (of_listen.get(key) if isinstance(of_listen.get(key), dict) else ())
+            for name in (named if isinstance(named := of_listen.get(key), dict) else ())
         ),
         *(
             (name, ("listen", "unsigned", place))
             for place, name in enumerate(unsigned if isinstance(unsigned, list) else ())
         ),
     ]
-    for name, path in named:
+    for name, path in mentions:
         if isinstance(name, str) and name.strip() not in known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean '{near[0]}'?" if near else "name a gateway that is under `gateways:`"
