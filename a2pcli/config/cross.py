@@ -222,6 +222,10 @@ def settings_problems(document: Document) -> Iterator[Problem]:
             yield from _gateway(document, name, block)
 
 
+def _keys(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, dict) else []
+
+
 def _listen(document: Document) -> Iterator[Problem]:
     """The gateways that ``listen:`` and ``replies: confirmations:`` name must be there."""
     block, gateways = document.data.get("listen"), document.data.get("gateways")
@@ -240,7 +244,7 @@ def _listen(document: Document) -> Iterator[Problem]:
         *(
             (name, ("listen", key, name))
             for key in ("secrets", "allow_ips")
-            for name in (named if isinstance(named := of_listen.get(key), dict) else ())
+            for name in _keys(of_listen.get(key))
         ),
         *(
             (name, ("listen", "unsigned", place))
