@@ -13,6 +13,7 @@ import pytest
 import readykit
 
 from a2pcli.ledger.attempt_ids import message_of
+from a2pcli.ledger.in_flight import GROUP
 from a2pcli.ledger.store import Ledger
 from a2pcli.ledger.tables import attempts
 
@@ -76,9 +77,10 @@ def _killed_until_done(folder: Path, people: int, kills: int) -> None:
         totals = ledger.runs.totals(run)
     assert totals.rows == people == len({message_of(row.id) for row in rows})
     assert max(Counter(message_of(row.id) for row in rows).values()) == 2
-    # What was answered is known: a kill leaves little more unknown than what was under way, 10 at a time.
-    assert totals.by_state.get("unknown", 0) <= 60 * kills
     later = [row for row in rows if row.channel == "sms"]
+    # A kill leaves unknown what was under way, 10 at a time and a group of the journal, and what was answered and not
+    # written yet: that the outbox has it, whatever the machine's load.
+    assert sum(row.state == "unknown" and row.address not in sent for row in later) <= (10 + GROUP) * kills
     assert {row.address for row in later if row.state == "accepted"} <= set(sent)
     assert set(sent) <= {row.address for row in later if row.state in ("accepted", "unknown")}
     first = {message_of(row.id): row for row in rows if row.channel != "sms"}
