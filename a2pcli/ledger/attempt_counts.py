@@ -20,7 +20,7 @@ from a2pcli.errors import LedgerError, Problem
 from a2pcli.ledger.attempt_ids import ATTEMPT_BIT
 from a2pcli.ledger.faults import shown
 from a2pcli.ledger.records import Run
-from a2pcli.ledger.statements import is_on, later
+from a2pcli.ledger.statements import in_groups, is_on, later
 from a2pcli.ledger.tables import ROWS_PER_RUN, attempt_counts, attempts, runs
 
 PIECE_BIT = 15
@@ -44,7 +44,7 @@ def add(connection: Connection, run: int, ids: Iterable[int], made: int = 1) -> 
     if not rows:
         return
     if connection.dialect.name == "sqlite":
-        connection.exec_driver_sql(_ADD_SQLITE, rows)
+        in_groups(connection, None, _ADD_SQLITE, rows)
     else:
         for row in rows:
             if is_on(connection):

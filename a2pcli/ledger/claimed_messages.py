@@ -12,6 +12,7 @@ from a2pcli.channels import channel_of
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger import clocks
 from a2pcli.ledger.alternatives import gateway_of
+from a2pcli.ledger.attempt_ids import MOST_ROWS, later_reference
 from a2pcli.ledger.records import Claimed, Run
 from a2pcli.ledger.tables import ROWS_PER_RUN
 from a2pcli.message_content import media_of
@@ -37,7 +38,7 @@ def claimed_messages(
 ) -> Iterator[Claimed]:
     """Yield the rows as messages of the run; ``spellings`` and ``contents`` are by row id."""
     # Unpacked at once and passed by position: by name it takes 3x as long, for every message.
-    channel, sender, reference = run.channel, run.sender, run.reference
+    channel, sender, run_id = run.channel, run.sender, run.id
     media = media_for(run, channel)
     purpose = run.purpose
     for id, address, body, country, parts, tries, cost, currency, clock, own, *_ in rows:
@@ -47,7 +48,7 @@ def claimed_messages(
         files = media_of(content) or media if content else media
         message = Message(
             id,
-            reference(row),
+            f"{run_id}-{row:06d}" if row <= MOST_ROWS else later_reference(run_id, row),  # ``Run.reference``
             to,
             body,
             channel,

@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.engine import Connection
 
 from a2pcli.dataclass import dataclass
@@ -40,14 +40,14 @@ from a2pcli.ledger.outcomes import IS_PLANNED, IS_SUBMITTING, add_run_event, hol
 from a2pcli.ledger.plan_cursor import PlanCursor
 from a2pcli.ledger.plans import UNCOUNTED, changed, of_run
 from a2pcli.ledger.records import Exchange, Rooms, Run, RunState, Settled
-from a2pcli.ledger.statements import is_on, later, together
+from a2pcli.ledger.statements import is_on, later, on_sqlite, together
 from a2pcli.ledger.tables import attempts, runs
 from a2pcli.messages import State
 from a2pcli.reasons import Reason
 
 _c = attempts.c
 
-_state = select(runs.c.state, runs.c.changes).where(runs.c.number == bindparam("run"))
+_STATE_SQLITE = "SELECT state, changes FROM runs WHERE number = ?"
 _STATE = "SELECT state, changes FROM runs WHERE number = %s FOR SHARE"
 """Until the commit, no other process can cancel the run, erase one of its people or refuse a country."""
 
@@ -179,7 +179,7 @@ def exchange(
     with together(connection):
         asked = later(connection, _STATE, (run.number,)) if is_on(connection) else None
         back = settle(connection, run, settled, now)
-    row = asked.row if asked else connection.execute(_state, {"run": run.number}).one_or_none()
+    row = asked.row if asked else next(iter(on_sqlite(connection, _STATE_SQLITE, (run.number,))), None)
     state, changes = row or (None, 0)
     progress = replace(progress, waiting=progress.waiting + back)
     if settled and state != RunState.SENDING:

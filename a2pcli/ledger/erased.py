@@ -34,6 +34,7 @@ SHORTEST_KEY = 16
 """Characters; the entropy of typed keys is seldom higher than their length suggests."""
 
 _CHECK = "erasure-key"
+_IS_THERE = f"SELECT 1 FROM about WHERE name = '{_CHECK}'"
 _CHECKED = b"a2pcli: the key of the erased"
 
 
@@ -50,7 +51,7 @@ def _of_erased(now: int) -> Any:
 
 def exist(connection: Connection) -> bool:
     """Whether anybody was ever erased, according to one row of a small table."""
-    return connection.execute(select(about.c.value).where(about.c.name == _CHECK)).first() is not None
+    return connection.exec_driver_sql(_IS_THERE).first() is not None
 
 
 def everybody(connection: Connection) -> Erased:

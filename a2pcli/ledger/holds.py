@@ -47,7 +47,7 @@ from a2pcli.errors import LedgerError, Problem, SenderLost
 from a2pcli.ledger.faults import shown
 from a2pcli.ledger.processes import Process, myself, steady
 from a2pcli.ledger.records import Run, now_ms
-from a2pcli.ledger.statements import later, together
+from a2pcli.ledger.statements import in_groups, later, together
 from a2pcli.ledger.tables import senders
 
 RENEWS_AFTER = 8.0
@@ -168,7 +168,7 @@ class Hold:
     @property
     def is_fresh(self) -> bool:
         """Whether messages may be handed to a gateway."""
-        return self.age < FRESH
+        return steady() - self.confirmed_at < FRESH  # asked for every message
 
     def check(self, connection: Connection) -> None:
         """Confirm the hold, as the first statement of a transaction of the holder. No other process can take over
@@ -205,7 +205,7 @@ class Hold:
                 told = later(connection, _RENEW, (self.run.number, self.token, list(allowed)))
             return told.rowcount == 1
         values = (now_ms(), self.run.number, self.token, allowed[0], allowed[-1])
-        return connection.exec_driver_sql(_RENEW_SQLITE, values).rowcount == 1
+        return in_groups(connection, None, _RENEW_SQLITE, [values]) == 1
 
     def confirm(self) -> None:
         """Record that the holder's transaction was committed."""

@@ -26,7 +26,7 @@ from __future__ import annotations
 import errno
 import os
 import struct
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -48,6 +48,8 @@ _HEAD = struct.Struct("<8sQQQQQ208s")
 """Magic, void flag, device and inode of the file, the hold's token, the beat, the writing process."""
 _VOID_AT, _BEAT_AT, _LONGEST_PROCESS = 8, 40, 208
 _SLOT = 8
+_GROUPS = [struct.Struct(f"<{count}Q{(GROUP - count) * _SLOT}x") for count in range(GROUP + 1)]
+"""A group of so many slots in use, by their number; the rest is 0."""
 _SUFFIX = ".in-flight"
 
 
@@ -108,6 +110,9 @@ class InFlightJournal:
         new = [id for id in dict.fromkeys(ids) if id not in self._slots]
         if not new:
             return
+        if len(new) <= GROUP and self._free:
+            self._note_group(new)
+            return
         groups = -(-len(new) // GROUP)
         try:
             if len(self._free) < groups:
@@ -130,6 +135,21 @@ class InFlightJournal:
             some = new[number * GROUP : (number + 1) * GROUP]
             self._open[group] = len(some)
             self._slots.update(zip(some, range(group * GROUP, (group + 1) * GROUP), strict=False))
+
+    def _note_group(self, new: Sequence[int]) -> None:
+        """Note these messages, no more than go into one group."""
+        group = self._free[-1]
+        slot = group * GROUP
+        try:
+            _write(self._descriptor, _GROUPS[len(new)].pack(*new), _place(slot))
+        except OSError as error:
+            self._give_up(error)
+            return
+        self._free.pop()
+        self._open[group] = len(new)
+        for id in new:
+            self._slots[id] = slot
+            slot += 1
 
     def has(self, id: int) -> bool:
         """Whether this message is noted already or needs no note."""

@@ -20,7 +20,7 @@ from sqlalchemy.exc import IntegrityError
 from a2pcli.ledger import alternatives, attempt_counts, refusals
 from a2pcli.ledger.leases import IS_MINE
 from a2pcli.ledger.outcomes import IS_PLANNED, IS_SUBMITTING
-from a2pcli.ledger.statements import ROWS, PreparedStatement, in_groups
+from a2pcli.ledger.statements import ROWS, PreparedQuery, PreparedStatement, in_groups, on_sqlite
 from a2pcli.ledger.tables import attempts
 from a2pcli.messages import State
 
@@ -76,9 +76,13 @@ _WAITED = {
 }
 
 
-def waited(*, only_clocks: bool, mine: bool, some_channels: bool) -> Select[Any]:
+_PREPARED = {mine: PreparedQuery(_WAITED[False, mine, False]) for mine in (False, True)}
+
+
+def waited(*, only_clocks: bool, mine: bool, some_channels: bool) -> Select[Any] | PreparedQuery:
     """The query of rows that waited: all of them, or only of the sender's chunks, or of some channels."""
-    return _WAITED[only_clocks, mine, some_channels]
+    usual = not (only_clocks or some_channels)
+    return _PREPARED[mine] if usual else _WAITED[only_clocks, mine, some_channels]
 
 
 THESE = CANDIDATE.where(_c.id.in_(bindparam("ids", expanding=True)), IS_PLANNED).order_by(_c.id)
@@ -257,11 +261,11 @@ def _insert_sqlite(
     # Without "WHERE true", SQLite would read ON as a join condition.
     many = f"{head} SELECT {shared}, v.* FROM (VALUES {ROWS}) AS v WHERE true ON CONFLICT DO NOTHING"
     one = f"{head} VALUES ({shared}, {', '.join('?' * len(values[0]))}) ON CONFLICT DO NOTHING"
-    connection.exec_driver_sql("SAVEPOINT a2p_claim")
+    on_sqlite(connection, "SAVEPOINT a2p_claim")
     done = in_groups(connection, many, one, values)
     taken = None
     if done < len(values):
         connection.exec_driver_sql("ROLLBACK TO a2p_claim")
         taken = frozenset(some[0] for some in values if connection.exec_driver_sql(one, some).rowcount == 1)
-    connection.exec_driver_sql("RELEASE a2p_claim")
+    on_sqlite(connection, "RELEASE a2p_claim")
     return taken

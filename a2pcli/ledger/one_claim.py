@@ -50,6 +50,7 @@ from a2pcli.ledger.outcomes import note_each, note_run
 from a2pcli.ledger.plan_cursor import Beside, PlanCursor
 from a2pcli.ledger.plan_store import End
 from a2pcli.ledger.records import Claimed, Run
+from a2pcli.ledger.statements import PreparedQuery
 from a2pcli.ledger.tables import attempts
 from a2pcli.ledger.waiting_checks import sorted_waiting
 from a2pcli.messages import State
@@ -123,6 +124,8 @@ class Claim:
         }
         if self.channels is not None:
             parameters |= {"channels": sorted(self.channels), "own_channel": run.channel}
+        if isinstance(query, PreparedQuery):
+            return query.rows(self.connection, parameters)
         return self.connection.execute(query, parameters).all()
 
     def fill(self, *, odd: bool) -> None:

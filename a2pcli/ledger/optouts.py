@@ -24,6 +24,7 @@ from a2pcli.ledger.numbers import keyed, people
 from a2pcli.ledger.records import EVERYTHING as EVERYTHING
 from a2pcli.ledger.records import About, Imported, Suppression, now_ms
 from a2pcli.ledger.sender_names import sender_key, sender_scope
+from a2pcli.ledger.statements import on_sqlite
 from a2pcli.ledger.tables import suppressions
 
 if TYPE_CHECKING:
@@ -355,7 +356,7 @@ def of_addresses(connection: Connection, addresses: Sequence[str], now: int) -> 
     if connection.dialect.name == "sqlite":
         places = ", ".join("?" * len(addresses))
         sql = f"{what} AND (until_at IS NULL OR until_at > ?) AND address IN ({places})"
-        return [OptOutEntry(*row) for row in connection.exec_driver_sql(sql, (now, *addresses))]
+        return [OptOutEntry(*row) for row in on_sqlite(connection, sql, (now, *addresses))]
     sql = f"{what} AND (until_at IS NULL OR until_at > %s) AND address = ANY(%s)"
     return [OptOutEntry(*row) for row in connection.exec_driver_sql(sql, (now, list(addresses)))]
 

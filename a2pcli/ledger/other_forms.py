@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import chain
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from sqlalchemy.engine import Connection
 
 from a2pcli.addresses.kinds import OTHERS, forms_of, has_other_forms
-from a2pcli.dataclass import dataclass
 from a2pcli.ledger import consents, optouts
 from a2pcli.ledger.records import Run
 from a2pcli.reasons import Reason
@@ -24,8 +23,7 @@ _PIECE = 5_000
 """Maximum number of addresses in one query; SQLite binds at most 32,766 values in a statement."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A message that may be claimed. ``sender`` is its own, if it differs from the run's; ``named``: its address has
     an opt-out from some sender. ``consent_until`` is when the consent that allows it ends (UTC ms)."""
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from itertools import chain
 from typing import Any
 
@@ -108,18 +109,58 @@ def in_groups(connection: Connection, many: str | None, one: str, rows: Sequence
 
     ``one`` is for a single row, ``many`` has ``ROWS`` in place of its values; without it, rows are run one by one.
     """
+    driver: Any = (
+        connection.connection.driver_connection
+    )  # SQLAlchemy takes as long for a statement as SQLite
     if many is None:
-        return connection.exec_driver_sql(one, list(rows)).rowcount
-    row, at, done = f"({', '.join('?' * len(rows[0]))})", 0, 0
+        return int(driver.executemany(one, rows).rowcount)
+    columns, at, done = len(rows[0]), 0, 0
     for size in SIZES:
         end = len(rows) - (len(rows) - at) % size
         if end == at:
             continue
-        sql = one if size == 1 else many.replace(ROWS, ", ".join([row] * size))
+        sql = one if size == 1 else _of_many(many, columns, size)
         groups = [tuple(chain.from_iterable(rows[start : start + size])) for start in range(at, end, size)]
-        done += connection.exec_driver_sql(sql, groups).rowcount
+        done += driver.executemany(sql, groups).rowcount
         at = end
     return done
+
+
+@cache
+def _of_many(many: str, columns: int, size: int) -> str:
+    row = f"({', '.join('?' * columns)})"
+    return many.replace(ROWS, ", ".join([row] * size))
+
+
+def on_sqlite(connection: Connection, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """Run a statement with ``?`` for its values on SQLite and return its rows, without SQLAlchemy."""
+    driver: Any = connection.connection.driver_connection
+    found: list[tuple[Any, ...]] = driver.execute(sql, values).fetchall()
+    return found
+
+
+class PreparedQuery:
+    """A query of the sending path. Its values are plain, and its columns are read by position."""
+
+    def __init__(self, query: Executable) -> None:
+        self._query = query
+        self._on_sqlite: tuple[str, tuple[str, ...], dict[str, Any]] | None = None
+
+    def rows(self, connection: Connection, parameters: dict[str, Any]) -> Sequence[Any]:
+        """Return its rows for these parameters, which may be more than it has."""
+        if connection.dialect.name != "sqlite":
+            return connection.execute(self._query, parameters).all()
+        if self._on_sqlite is None:
+            dialect: Any = type(connection.dialect)
+            compiled: Any = self._query.compile(dialect=dialect(paramstyle="qmark"))  # type: ignore[attr-defined]
+            self._on_sqlite = (
+                str(compiled),
+                tuple(compiled.positiontup),
+                compiled.construct_params(parameters),
+            )
+        sql, names, own = self._on_sqlite
+        values = {**own, **parameters}
+        return on_sqlite(connection, sql, [values[name] for name in names])
 
 
 class PreparedStatement:

@@ -65,9 +65,12 @@ _descriptors = _Descriptors()
 
 def _identity(path: Path) -> _Identity | None:
     try:
-        info = path.stat()
+        return _identity_of(path.stat())
     except FileNotFoundError:
         return None
+
+
+def _identity_of(info: os.stat_result) -> _Identity:
     return (info.st_dev, info.st_ino)
 
 
@@ -77,8 +80,7 @@ class FileWatch:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._descriptor: int | None = _descriptors.take(path)
-        info = os.fstat(self._descriptor)
-        self._identity = (info.st_dev, info.st_ino)
+        self._identity = _identity_of(os.fstat(self._descriptor))
         self._header = self._read()
         self._logs: dict[str, _Identity | None] = {}
         self.forgiving = False
@@ -93,6 +95,20 @@ class FileWatch:
     def is_deleted(self) -> bool:
         """Whether the file has no name left."""
         return self._descriptor is not None and os.fstat(self._descriptor).st_nlink == 0
+
+    @property
+    def seems_gone(self) -> bool:
+        """Whether the file, or a log of it, is not as it was: asked while messages leave, so without the patience of
+        ``check``, which has the last word."""
+        if self.forgiving or self._descriptor is None:
+            return False
+        try:
+            info, header = self.path.stat(), self._read()
+            logs = [_identity_of(Path(f"{self.path}{word}").stat()) == one for word, one in self._logs.items()]
+        except OSError:
+            return True
+        is_whole = len(header) == HEADER and info.st_size >= _size_by(header)
+        return _identity_of(info) != self._identity or not (is_whole and self._is_ours(header) and all(logs))
 
     def close(self) -> None:
         """Close the file; safe to call twice.

@@ -104,7 +104,7 @@ class Breaker:
 
     def record(self, sign: BreakerEvent, epoch: int, now: float) -> None:
         """Update the breaker with one outcome; ignored if it belongs to an earlier epoch or the breaker is open."""
-        if epoch != self.epoch or self.open:
+        if epoch != self.epoch or self._opened_at is not None:
             return
         if sign is BreakerEvent.CLEAR or (sign is BreakerEvent.QUIET and self._half_open):
             self._clear()
@@ -122,7 +122,8 @@ class Breaker:
             self._ramp = 0
             self._last.clear()
         self._tries = self._failing = self._unreachable = 0
-        self._ramp = min(self._ramp + 1, self._concurrency)
+        if self._ramp < self._concurrency:
+            self._ramp += 1
         self._last.append(False)
 
     def _bad(self, sign: BreakerEvent, now: float) -> None:

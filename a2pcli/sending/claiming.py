@@ -13,14 +13,14 @@ from a2pcli.sending.run_policy import RunPolicy
 from a2pcli.sending.timing import HORIZON, LINGER, LOOK_AGAIN, TICK
 
 FARTHEST = 4
-"""At most this multiple of the messages allowed in flight is claimed, which bounds what is sent if the ledger is
-lost."""
+"""At most this multiple of the messages allowed in flight is claimed, which bounds what is sent to people who opted
+out meanwhile."""
 
-SMALL = 400
-"""Up to this number of messages, twice ``FARTHEST`` may be claimed: a fast operator with a window of 50 takes more
-than four windows while the ledger writes."""
+SMALL = 800
+"""Up to this number of messages, twice ``FARTHEST`` may be claimed: a fast gateway takes more than four times what is
+in flight while the ledger writes. Once the ledger's file is gone, about as many leave as may be in flight."""
 
-_MEASURED = 0.25
+_MEASURED = 0.1
 """Seconds over which the sending speed is measured."""
 
 _SHORTEST = 0.002

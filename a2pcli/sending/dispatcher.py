@@ -96,6 +96,7 @@ class Dispatcher:
             gateway.leaving, self._leaving = leaving, None
         self._pace = pace
         self._senders = senders or SenderPaces({})
+        self._has_senders = bool(senders)
         self._breaker = breaker
         self._policy = policy
         self._submits = submits
@@ -234,8 +235,16 @@ class Dispatcher:
         free = self._breaker.allowance(now) - self.flying
         if free <= 0:
             return []
-        paced = self._pace.limited or self._senders or self._slots
+        paced = self._pace.limited or self._has_senders or self._slots
         if self.batch == 1 and not paced and not self._pace.held(now):
+            one = self._ready[0]
+            if self._policy.departure(one) is Departure.NOW:  # the usual case
+                del self._ready[0]
+                self._policy.departed(one)
+                self._pace.take(1, now)
+                self.flying += 1
+                self.left += 1
+                return [one]
             batch = [self._ready.popleft()]
             weight = 1
         else:
@@ -254,7 +263,7 @@ class Dispatcher:
         self._pace.take(weight, now)
         for one in batch if self._slots else ():
             self._slots.pop(one.message.id, None)
-        if self._senders:
+        if self._has_senders:
             self._senders.left(batch, now)
         self.flying += len(batch)
         self.left += len(batch)
@@ -332,15 +341,17 @@ class Dispatcher:
         self, worker: asyncio.Task[None], submission: _Submission, outcomes: Sequence[Outcome]
     ) -> None:
         del self._submissions[worker]
-        self.flying -= len(submission.batch)
+        batch = submission.batch
+        self.flying -= len(batch)
         if not self.flying:
             self._home.set()
-        for one, outcome in zip(submission.batch, outcomes, strict=True):
-            if outcome.cause is Cause.BATCH:
-                self._at_most[one.message.id] = max(1, len(submission.batch) // 2)
-            elif self._at_most:
-                self._at_most.pop(one.message.id, None)
-        for country in self._policy.returned(submission.batch, outcomes, submission.epoch):
+        if len(batch) > 1 or self._at_most or outcomes[0].cause is Cause.BATCH:
+            for one, outcome in zip(batch, outcomes, strict=True):
+                if outcome.cause is Cause.BATCH:
+                    self._at_most[one.message.id] = max(1, len(batch) // 2)
+                elif self._at_most:
+                    self._at_most.pop(one.message.id, None)
+        for country in self._policy.returned(batch, outcomes, submission.epoch):
             self._policy.give_back(self.take_back(country))
 
     async def _submit(self, submission: _Submission) -> Sequence[Outcome]:

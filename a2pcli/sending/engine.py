@@ -120,7 +120,7 @@ class _Sending:
         )
         self._fleet = Fleet.of(run, lanes, self._policy, options, leaving=writer.leaving, clock=clock)
         self._dispatcher, self._claiming = self._fleet.dispatcher, self._fleet.claiming
-        writer.next_to_leave = self._dispatcher.next_ids
+        writer.next_to_leave, writer.gone = self._dispatcher.next_ids, self._hold_everything
         inside = self._policy, self._dispatcher, self._fleet.breaker, self._fleet.pace
         self._display = Display(
             on_progress, *inside, options.rate, self._started, has_quotas=bool(options.quotas)
@@ -311,7 +311,10 @@ class _Sending:
         if self._policy.ended is not None:
             self._policy.writes.release += [one.message.id for one in claimed]
             return
-        if others := [one for one in claimed if not self._goes(one)]:
+        has_own = isinstance(
+            self._dispatcher, Lanes
+        )  # else only a message that names a gateway may have another
+        if others := [one for one in claimed if (has_own or one.gateway is not None) and not self._goes(one)]:
             self._policy.give_back([one.message.id for one in others])
             self._policy.end(Ended.PAUSED, endings.other_gateway(self._run, others[0].gateway or ""))
             claimed = [one for one in claimed if self._goes(one)]
@@ -345,6 +348,11 @@ class _Sending:
             async with asyncio.timeout(seconds):
                 await self._kick.wait()
         self._kick.clear()
+
+    def _hold_everything(self) -> None:
+        """Hand over nothing until a transaction succeeds."""
+        self._dispatcher.closed = True
+        self._kick.set()
 
     def _wake_from_anywhere(self) -> None:
         self._loop.call_soon_threadsafe(self._kick.set)

@@ -90,6 +90,8 @@ class LedgerWriter:
         self._journal: InFlightJournal | None = None
         self.next_to_leave: Callable[[int], list[int]] = lambda _most: []
         """Returns the ids of up to N messages that leave next, few compared with what is in flight."""
+        self.gone: Callable[[], None] = lambda: None
+        """Called when the ledger's file seems to be gone while messages leave; the next transaction knows."""
         self.heard: Totals | None = None
         """The run's totals right after the last write; set now and then while other senders send it as well."""
         self._counts_from = 0.0
@@ -173,6 +175,8 @@ class LedgerWriter:
         journal = self._journal
         if journal is None or (len(batch) == 1 and journal.has(batch[0].id)):
             return
+        if self._ledger.watch is not None and self._ledger.watch.seems_gone:
+            self.gone()
         ids = [message.id for message in batch]
         if -len(ids) % GROUP:
             ids += self.next_to_leave(-len(ids) % GROUP)

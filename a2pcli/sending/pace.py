@@ -56,7 +56,7 @@ class Pace:
         self._refusals = 0
         self._floor = 0.0
         self._taken_before = 0.0  # half the pace at which the refusals began
-        self._recent: deque[tuple[float, int]] = deque()
+        self._recent: deque[list[float]] = deque()  # since when, and how many units
         self._recent_units = 0
 
     @property
@@ -164,18 +164,18 @@ class Pace:
     def _note(self, weight: int, now: float) -> None:
         """Record what was sent in the last second, in steps of a tenth to keep the record small."""
         recent = self._recent
-        if recent and now - recent[-1][0] < 0.1:
-            recent[-1] = (recent[-1][0], recent[-1][1] + weight)
-        else:
-            recent.append((now, weight))
         self._recent_units += weight
-        while len(recent) > 1 and now - recent[0][0] > CALM:
-            self._recent_units -= recent.popleft()[1]
+        if recent and now - recent[-1][0] < 0.1:
+            recent[-1][1] += weight
+            return
+        recent.append([now, weight])
+        while now - recent[0][0] > CALM:
+            self._recent_units -= int(recent.popleft()[1])
 
     def _seen(self, now: float) -> float:
         """Return the units sent in the last second, at least 1."""
         while self._recent and now - self._recent[0][0] > CALM:
-            self._recent_units -= self._recent.popleft()[1]
+            self._recent_units -= int(self._recent.popleft()[1])
         return float(max(self._recent_units, 1))
 
 

@@ -17,7 +17,7 @@ from a2pcli.ledger.records import Claimed, Run, Settled
 from a2pcli.ledger.route_values import Switch
 from a2pcli.messages import STOPS_THE_RUN, Cause, Outcome, State, Verdict
 from a2pcli.sending import endings
-from a2pcli.sending.breaker import event_of
+from a2pcli.sending.breaker import BreakerEvent, event_of
 from a2pcli.sending.fallback_rule import FallbackRule
 from a2pcli.sending.lane import Lane
 from a2pcli.sending.ledger_writer import WriteBatch
@@ -27,6 +27,8 @@ from a2pcli.sending.router import Router
 from a2pcli.sending.tally import Tally
 
 log = logging.getLogger(__name__)
+
+_CLEAR = BreakerEvent.CLEAR
 
 
 class Departure(Enum):
@@ -154,8 +156,10 @@ class RunPolicy:
             if self.router is not None:
                 again = again and self.router.has_tried(claimed)
                 self._elsewhere = self.router.returned(claimed, outcome)
-            lane.breaker.record(event_of(outcome, again=again), epoch, now)
-            if outcome.verdict is Verdict.ACCEPTED:
+            is_accepted = outcome.verdict is Verdict.ACCEPTED
+            usual = is_accepted and outcome.cause is Cause.NONE
+            lane.breaker.record(_CLEAR if usual else event_of(outcome, again=again), epoch, now)
+            if is_accepted:
                 falls = self._falls(claimed, outcome, State.ACCEPTED) if self._rule else None
                 one = Settled(
                     claimed.message.id, outcome, State.ACCEPTED, attempts=claimed.attempts, falls=falls

@@ -104,6 +104,24 @@ def test_a_sender_stops_when_its_ledger_is_taken_away(path: Path, take_away: Cal
     assert str(path) in str(error)
 
 
+@pytest.mark.parametrize("take_away", WAYS, ids=[way.__name__ for way in WAYS])
+def test_what_is_claimed_far_ahead_stays_once_the_ledger_is_gone(
+    path: Path, take_away: Callable[[Path], None]
+) -> None:
+    def answer(_message: Message, n: int) -> Outcome:
+        if n == 600:
+            take_away(path)
+        return ACCEPTED
+
+    gateway = ScriptedGateway(answer, concurrency=48)
+    with Ledger.open(str(path)) as ledger:
+        run = plan_run(ledger, 1500)
+        with pytest.raises(LedgerError) as caught:
+            send(ledger, run, gateway, SendOptions(concurrency=48))
+    assert len(gateway.got) < 600 + 48 + 20  # what may be in flight at once, and a few noted ahead
+    assert caught.value.problems[0].code == "ledger-gone"
+
+
 @pytest.mark.parametrize("take_away", [rename, delete_log, delete_index])
 def test_what_was_learnt_is_in_the_file_wherever_it_is(path: Path, take_away: Callable[[Path], None]) -> None:
     gateway, _, id = sent_until(path, take_away)

@@ -12,6 +12,7 @@ import logging
 import random
 import ssl
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Literal
@@ -134,7 +135,7 @@ class HttpGateway:
 
     async def _once(self, batch: Sequence[Message], request: HttpRequest) -> Sequence[Outcome]:
         try:
-            response = await self._opened().send(request, lambda: self.leaving(batch))
+            response = await self._opened().send(request, partial(self.leaving, batch))
         except NotSent as error:
             outcome = Outcome(Verdict.NOT_SENT, cause=Cause.UNREACHABLE, code=error.code, detail=error.detail)
             return [outcome] * len(batch)

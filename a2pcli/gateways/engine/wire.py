@@ -78,12 +78,13 @@ class WireEngine:
             if known is not route:
                 server = self._servers.setdefault(route, _Server())
                 self._last = route, server
-            if server.habits.idle(self._now()) <= 0:
+            now = self._now()
+            if server.habits.idle(now) <= 0:
                 data = asking_to_close(data)
-            connection, pause = self._rested_connection(server)
+            connection, pause = self._rested_connection(server, now)
             while pause > 0:
                 await asyncio.sleep(pause)
-                connection, pause = self._rested_connection(server)
+                connection, pause = self._rested_connection(server, self._now())
             if connection is None:
                 connection = await self._new_connection(route, server.habits)
             self._busy.add(connection)
@@ -135,10 +136,10 @@ class WireEngine:
             raise NotSent("unasked", "the server spoke, or hung up, before it was asked anything")
         return connection
 
-    def _rested_connection(self, server: _Server) -> tuple[Connection | None, float]:
+    def _rested_connection(self, server: _Server, now: float) -> tuple[Connection | None, float]:
         """Return a connection that may be used again, or None and the seconds until one has rested (0: open a new
         one)."""
-        resting, now = server.resting, self._now()
+        resting = server.resting
         while resting and resting[0].rested_at <= now:
             server.idle.append(resting.popleft())
         found = _idle_connection(server.idle, now)

@@ -65,12 +65,13 @@ class Connection(asyncio.Protocol):
         self._begin()
 
     def _begin(self) -> None:
-        self._headers: dict[str, str] = {}
+        self._fields: list[tuple[bytes, bytes]] = []  # headers as they came
         self._chunks: list[bytes] = []
         self._read = 0
         self._head_read = 0
         self._head_complete = False
         self._keep_alive = False
+        self._is_new = True  # nothing of an answer was read yet
 
     # What the engine asks
 
@@ -87,7 +88,8 @@ class Connection(asyncio.Protocol):
         waiter: asyncio.Future[HttpResponse] = self._loop.create_future()
         self._waiter = waiter
         self._heard = False
-        self._begin()  # what the last answer said must not be taken for this one
+        if not self._is_new:
+            self._begin()  # what the last answer said must not be taken for this one
         self._started = self._loop.time()
         self._set_deadline(self._started + seconds)
         try:
@@ -191,7 +193,8 @@ class Connection(asyncio.Protocol):
         self._fail("dropped", _DROPPED)
 
     def _is_until_close(self) -> bool:
-        return "content-length" not in self._headers and "transfer-encoding" not in self._headers
+        headers = _headers_of(self._fields)
+        return "content-length" not in headers and "transfer-encoding" not in headers
 
     # What llhttp tells
 
@@ -200,17 +203,16 @@ class Connection(asyncio.Protocol):
         if self._holds_answer():
             self._distrust()  # a second answer to one request: which is the right one?
             return
-        self._begin()
+        if not self._is_new:
+            self._begin()
+        self._is_new = False
         if self._transport.get_write_buffer_size():
             self._fail("early", "an answer came before the request was written")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Called by the parser with a header; trailers are ignored."""
-        if self._head_complete:
-            return
-        key = _KEYS.get(name) or _key_of(name)
-        text = value.decode("latin-1")
-        self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
+        if not self._head_complete:
+            self._fields.append((name, value))
 
     def on_headers_complete(self) -> None:
         """Called by the parser after the headers."""
@@ -247,20 +249,22 @@ class Connection(asyncio.Protocol):
         if self._waiter is None or self._waiter.done():
             return
         body = self._chunks[0] if len(self._chunks) == 1 else b"".join(self._chunks)
-        if "content-encoding" in self._headers:
+        headers = _headers_of(self._fields)
+        if "content-encoding" in headers:
             body = _decompressed(body)
-        self._held = HttpResponse(self._parser.get_status_code(), self._headers, body)
+        self._held = HttpResponse(self._parser.get_status_code(), headers, body)
         self._answered = self._loop.time()
 
     def _hold(self) -> None:
         """Return the answer to the caller, at once or after the rest."""
-        if self._waiter is None or self._waiter.done():
+        held = self._held
+        if held is None or self._waiter is None or self._waiter.done():
             return
         if self._served and self._habits.is_out_of_step:
             self._distrust()  # learnt meanwhile on another connection
             return
         idle = self._habits.idle(self._answered)
-        said = self._headers.get("keep-alive")
+        said = held.headers.get("keep-alive")
         if said is not None and (limit := _KEEP_ALIVE.search(said)):
             idle = min(idle, int(limit[1][:6]) - 1)
         self._until = self._answered + idle
@@ -337,6 +341,16 @@ _KEYS: dict[bytes, str] = {}
 """Headers' names as they were sent, and in lower case."""
 
 _KEYS_KEPT = 256
+
+
+def _headers_of(fields: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Return headers by lower-case name; one that was sent more than once has its values with commas between."""
+    headers: dict[str, str] = {}
+    for name, value in fields:
+        key = _KEYS.get(name) or _key_of(name)
+        text = value.decode("latin-1")
+        headers[key] = f"{headers[key]}, {text}" if key in headers else text
+    return headers
 
 
 def _key_of(name: bytes) -> str:

@@ -26,10 +26,30 @@ class RequestWriter:
         self._routes: dict[tuple[str, str], Route] = {}
         self._starts: dict[tuple[str, str], tuple[Route, str]] = {}
         self._names: set[str] = set()
+        self._last: tuple[str, str, dict[str, str], Route, bytes] | None = None
+        """Method, URL, headers, route and head (up to the length of the body) of the last request with a body."""
         self._fixed = f"User-Agent: a2pcli/{__version__}\r\nAccept-Encoding: identity\r\n"
 
     def encode(self, request: HttpRequest) -> tuple[Route, bytes]:
         """Return the route and the bytes of a request. Raises ``Unsendable``."""
+        last, body = self._last, request.body
+        if last is not None and body:  # most requests differ from the last one only in their body
+            method, url, headers, route, head = last
+            if url == request.url and method == request.method and headers == request.headers:
+                return route, b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body)
+        route, text = self._head(request)
+        try:
+            head = text.encode()
+        except UnicodeEncodeError:
+            raise Unsendable("a header cannot hold this text") from None
+        if body or request.method not in _NO_BODY:
+            if body:
+                self._last = request.method, request.url, dict(request.headers), route, head
+            return route, b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body)
+        return route, head + b"\r\n"
+
+    def _head(self, request: HttpRequest) -> tuple[Route, str]:
+        """Return the route of a request and its lines up to the length of its body."""
         key = (request.method, request.url)
         known = self._starts.get(key)
         if known is None:
@@ -45,16 +65,10 @@ class RequestWriter:
             if name in self._names or self._is_header(name):
                 head += f"{name}: {value}\r\n"
                 lines += 1
-        if request.body or request.method not in _NO_BODY:
-            head += f"Content-Length: {len(request.body)}\r\n"
-            lines += 1
         lines += start.count("\n")
         if head.count("\n") != lines or head.count("\r") != lines or "\0" in head:
             raise Unsendable("a header cannot hold this text")
-        try:
-            return route, f"{head}\r\n".encode() + request.body
-        except UnicodeEncodeError:
-            raise Unsendable("a header cannot hold this text") from None
+        return route, head
 
     def _is_header(self, name: str) -> bool:
         """Whether the header is sent as the provider set it; False for headers that the engine sets."""

@@ -24,6 +24,7 @@ from a2pcli.gateways.http.answers import NOTHING, Answer, as_text, at
 from a2pcli.gateways.http.declared import ONE_MESSAGE, Auth, Call, DeclaredBlock, Reading
 from a2pcli.gateways.http.templating import (
     Fill,
+    mapping_of,
     names_validity,
     structure,
     text_template,
@@ -344,8 +345,7 @@ def _batched(data: Any) -> Fill:
         if set(data) == {ONE_MESSAGE}:
             each = structure(data[ONE_MESSAGE])
             return lambda values: [each(one) for one in values["@batch"]]
-        entries = [(key, _batched(value)) for key, value in data.items()]
-        return lambda values: {key: value for key, fill in entries if (value := fill(values)) is not None}
+        return mapping_of([(key, _batched(value)) for key, value in data.items()])
     if isinstance(data, list):
         items = [_batched(item) for item in data]
         return lambda values: [value for fill in items if (value := fill(values)) is not None]

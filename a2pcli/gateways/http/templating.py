@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
+from operator import itemgetter
 from typing import Any
 from urllib.parse import quote
 
@@ -129,7 +130,7 @@ def value_template(source: str, *, only: Sequence[str] = ()) -> Fill:
     inside = found[1].strip()
     _check_names(_TEXT, source, only)
     if inside in NAMES and inside != "unicode":
-        return lambda values: values[inside]  # 40 times as fast as asking Jinja
+        return itemgetter(inside)  # 40 times as fast as asking Jinja
     expression = _compile(lambda: _TEXT.expression(inside))
     return _with_unicode(inside, expression)
 
@@ -138,14 +139,27 @@ def structure(data: Any, *, only: Sequence[str] = ()) -> Fill:
     """Return a template for a whole body: mappings and lists of templates. Keys and items whose value is None are
     left out."""
     if isinstance(data, Mapping):
-        entries = [(str(key), structure(value, only=only)) for key, value in data.items()]
-        return lambda values: {key: value for key, fill in entries if (value := fill(values)) is not None}
+        return mapping_of([(str(key), structure(value, only=only)) for key, value in data.items()])
     if isinstance(data, list):
         items = [structure(item, only=only) for item in data]
         return lambda values: [value for fill in items if (value := fill(values)) is not None]
     if isinstance(data, str):
         return value_template(data, only=only)
     return lambda values: data
+
+
+def mapping_of(entries: Sequence[tuple[str, Fill]]) -> Fill:
+    """Return a template for a mapping, without the keys whose value is None."""
+
+    def fill_all(values: Values) -> dict[str, Any]:
+        filled = {}
+        for key, fill in entries:
+            value = fill(values)
+            if value is not None:
+                filled[key] = value
+        return filled
+
+    return fill_all
 
 
 def _compiled(environment: BoundedEnvironment, source: str, only: Sequence[str]) -> Fill:
