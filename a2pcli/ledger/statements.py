@@ -11,7 +11,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -109,9 +109,8 @@ def in_groups(connection: Connection, many: str | None, one: str, rows: Sequence
 
     ``one`` is for a single row, ``many`` has ``ROWS`` in place of its values; without it, rows are run one by one.
     """
-    driver: Any = (
-        connection.connection.driver_connection
-    )  # SQLAlchemy takes as long for a statement as SQLite
+    # Without SQLAlchemy, which takes as long for a statement as SQLite.
+    driver: Any = connection.connection.driver_connection
     if many is None:
         return int(driver.executemany(one, rows).rowcount)
     columns, at, done = len(rows[0]), 0, 0
@@ -126,7 +125,7 @@ def in_groups(connection: Connection, many: str | None, one: str, rows: Sequence
     return done
 
 
-@cache
+@lru_cache(maxsize=64)  # a run has its number in some of them
 def _of_many(many: str, columns: int, size: int) -> str:
     row = f"({', '.join('?' * columns)})"
     return many.replace(ROWS, ", ".join([row] * size))

@@ -104,7 +104,9 @@ class FileWatch:
             return False
         try:
             info, header = self.path.stat(), self._read()
-            logs = [_identity_of(Path(f"{self.path}{word}").stat()) == one for word, one in self._logs.items()]
+            logs = [
+                _identity_of(Path(f"{self.path}{word}").stat()) == one for word, one in self._logs.items()
+            ]
         except OSError:
             return True
         is_whole = len(header) == HEADER and info.st_size >= _size_by(header)

@@ -18,7 +18,7 @@ out meanwhile."""
 
 SMALL = 800
 """Up to this number of messages, twice ``FARTHEST`` may be claimed: a fast gateway takes more than four times what is
-in flight while the ledger writes. Once the ledger's file is gone, about as many leave as may be in flight."""
+in flight while the ledger writes. Once the ledger's file is gone, hardly more leave than may be in flight."""
 
 _MEASURED = 0.1
 """Seconds over which the sending speed is measured."""

@@ -138,6 +138,7 @@ class _Sending:
             clock,
         )
         self._dropped = self._jumped = False
+        self._is_in_doubt = False  # whether the ledger's file seemed to be gone
         self._looked_after, self._round_at = 0.0, self._started
 
     async def whole(self) -> SendResult:
@@ -270,7 +271,7 @@ class _Sending:
     def _wait_before_writing(self) -> float:
         """Return the seconds until the next transaction should start; 0 for now."""
         writes = self._policy.writes
-        if writes.is_urgent or self._hold.age > RENEWS_AFTER:
+        if writes.is_urgent or self._is_in_doubt or self._hold.age > RENEWS_AFTER:
             return 0.0
         want = self._claiming.want(self._time())
         if writes.settled:
@@ -283,6 +284,7 @@ class _Sending:
         """Run one ledger transaction and apply its result."""
         policy = self._policy
         writes, policy.writes = policy.writes, WriteBatch()
+        self._is_in_doubt = False
         began = self._time()
         want = self._claiming.want(began)
         told = policy.tally.snapshot()
@@ -300,6 +302,7 @@ class _Sending:
         if self._writer.heard is not None:
             mine = len(in_hand(self._dispatcher, policy.writes)) + len(exchange.claimed)
             policy.tally.heard(self._writer.heard, told, mine)
+        self._writer.look()  # the transaction looked before its commit
         self._let_go(exchange)
 
     def _let_go(self, exchange: Exchange) -> None:
@@ -350,8 +353,8 @@ class _Sending:
         self._kick.clear()
 
     def _hold_everything(self) -> None:
-        """Hand over nothing until a transaction succeeds."""
-        self._dispatcher.closed = True
+        """Hand over nothing until a transaction succeeds, and try one at once."""
+        self._dispatcher.closed = self._is_in_doubt = True
         self._kick.set()
 
     def _wake_from_anywhere(self) -> None:

@@ -35,6 +35,9 @@ COUNTS_EVERY = 2.0
 COUNTS_FOR_LESS_THAN = 30
 """Counting a large run takes a while: at least this multiple of its duration passes between two counts."""
 
+LOOKS_EVERY = 0.002
+"""Seconds between two looks at the ledger's file while messages leave."""
+
 
 @dataclass(slots=True)
 class WriteBatch:
@@ -90,6 +93,7 @@ class LedgerWriter:
         self._journal: InFlightJournal | None = None
         self.next_to_leave: Callable[[int], list[int]] = lambda _most: []
         """Returns the ids of up to N messages that leave next, few compared with what is in flight."""
+        self._looks_from = 0.0
         self.gone: Callable[[], None] = lambda: None
         """Called when the ledger's file seems to be gone while messages leave; the next transaction knows."""
         self.heard: Totals | None = None
@@ -175,12 +179,18 @@ class LedgerWriter:
         journal = self._journal
         if journal is None or (len(batch) == 1 and journal.has(batch[0].id)):
             return
-        if self._ledger.watch is not None and self._ledger.watch.seems_gone:
-            self.gone()
+        if (now := steady()) >= self._looks_from:
+            self._looks_from = now + LOOKS_EVERY
+            self.look()
         ids = [message.id for message in batch]
         if -len(ids) % GROUP:
             ids += self.next_to_leave(-len(ids) % GROUP)
         journal.note(ids)
+
+    def look(self) -> None:
+        """Call ``gone`` if the ledger's file seems to be gone."""
+        if self._ledger.watch is not None and self._ledger.watch.seems_gone:
+            self.gone()
 
     def _suppress(self, told: Sequence[int], now: int) -> None:
         """Store opt-outs that the gateway reported. Audit: ``optout.gateway``, in the same transaction."""
