@@ -69,8 +69,8 @@ class Filled:
     def __init__(self, compiled: Any, values: Any) -> None:
         self._compiled, self._values = compiled, values
 
-    def construct_params(self) -> dict[str, Any]:
-        return dict(self._compiled.construct_params(extracted_parameters=self._values))
+    def construct_params(self, given: dict[str, Any] | None = None) -> dict[str, Any]:
+        return dict(self._compiled.construct_params(given, extracted_parameters=self._values))
 
     def __str__(self) -> str:
         return str(self._compiled)

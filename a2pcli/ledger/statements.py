@@ -150,8 +150,7 @@ class PreparedQuery:
         if connection.dialect.name != "sqlite":
             return connection.execute(self._query, parameters).all()
         if self._on_sqlite is None:
-            dialect: Any = type(connection.dialect)
-            compiled: Any = self._query.compile(dialect=dialect(paramstyle="qmark"))  # type: ignore[attr-defined]
+            compiled: Any = self._query.compile(dialect=connection.dialect)  # type: ignore[attr-defined]
             self._on_sqlite = (
                 str(compiled),
                 tuple(compiled.positiontup),
