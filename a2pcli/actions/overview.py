@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from a2pcli.actions.runs import as_it_is
 from a2pcli.addresses.kinds import masked
 from a2pcli.ledger.erased_people import is_hash
 from a2pcli.ledger.latest import LatestReceipt, LatestReply, latest_receipts, latest_replies
@@ -23,7 +24,7 @@ LONGEST_SHOWN = 300
 
 def runs_now(ledger: Ledger, limit: int) -> list[RunLine]:
     """The newest runs, newest first, without plans that were overtaken."""
-    return current_runs(ledger, limit).lines
+    return [as_it_is(ledger, line) for line in current_runs(ledger, limit).lines]
 
 
 def receipts_now(ledger: Ledger, limit: int) -> list[LatestReceipt]:

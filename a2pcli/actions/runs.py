@@ -80,10 +80,11 @@ def list_runs(
             found = current_runs(ledger, limit, campaign)
         if as_stored:
             return found
-        return replace(found, lines=[_as_it_is(ledger, line) for line in found.lines])
+        return replace(found, lines=[as_it_is(ledger, line) for line in found.lines])
 
 
-def _as_it_is(ledger: Ledger, line: RunLine) -> RunLine:
+def as_it_is(ledger: Ledger, line: RunLine) -> RunLine:
+    """The line; ``stopped`` if the run is being sent by its state, and nobody sends it."""
     from a2pcli.ledger.lock import live_sender
     from a2pcli.reporting.values import send_command
 

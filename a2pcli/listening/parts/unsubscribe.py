@@ -38,10 +38,8 @@ def part(listener: Listener) -> Part | None:
     desk = unsubscribe_desk(listener.store.ledger, listener.settings)
     if desk is None:
         return Part([], ["links to unsubscribe do not work: set A2PCLI_ERASURE_KEY (docs/listening.md)"])
-    routes = [
-        Route(f"{PATH}style.css", Asset("style.css")),
-        Route(f"{PATH}{{token}}", Leaving(listener, desk)),
-    ]
+    assets = [Route(f"{PATH}{name}", Asset(name)) for name in ("style.css", "icon.svg")]
+    routes = [*assets, Route(f"{PATH}{{token}}", Leaving(listener, desk))]
     return Part(routes, [f"links to unsubscribe: {listener.public_url}{PATH}…"])
 
 

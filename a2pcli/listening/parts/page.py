@@ -1,0 +1,206 @@
+"""The page at ``/``: log in with a token, then runs as they are sent, the newest replies, and the newest receipts."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from http.cookies import CookieError, SimpleCookie
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, urlsplit
+
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from a2pcli.errors import LedgerError
+from a2pcli.listening.board import Board, zone_now
+from a2pcli.listening.bodies import AGAIN, headers_of
+from a2pcli.listening.listener import Busy, Part
+from a2pcli.listening.sessions import COOKIE, LASTS, Session, Sessions, is_right
+from a2pcli.listening.web import SAFE, Asset, page
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+    from a2pcli.listening.listener import Listener
+    from a2pcli.listening.tokens import Token
+
+SCOPES = frozenset({"read", "inbox"})
+"""Scopes with which one may log in; each shows its own sections."""
+
+LARGEST = 20_000
+"""Bytes of a form."""
+
+Answer = Callable[["Visit"], Awaitable[Response]]
+
+
+class Visit:
+    """One request for the page."""
+
+    def __init__(self, scope: Scope, form: Mapping[str, str], listener: Listener) -> None:
+        self.scope, self.form = scope, form
+        self.headers = headers_of(scope)
+        self._listener = listener
+
+    @property
+    def cookie(self) -> str:
+        """The session's cookie; "" without one."""
+        try:
+            found = SimpleCookie(self.headers.get("cookie", "")).get(COOKIE)
+        except CookieError:
+            return ""
+        return found.value if found is not None else ""
+
+    @property
+    def is_from_here(self) -> bool:
+        """Whether a form was sent by a page of this listener, as far as the browser says."""
+        site = self.headers.get("sec-fetch-site")
+        if site is not None:
+            return site in ("same-origin", "none")
+        origin = self.headers.get("origin")
+        if origin is None:
+            return True
+        public = urlsplit(self._listener.public_url)
+        return origin == f"{public.scheme}://{public.netloc}" or urlsplit(origin).netloc == self.headers.get(
+            "host"
+        )
+
+    def cookie_header(self, value: str, seconds: int) -> dict[str, str]:
+        """The header that sets the cookie. It is sent over TLS alone, except to a listener on the same machine."""
+        public = urlsplit(self._listener.public_url)
+        host = urlsplit(f"//{self.headers.get('host', '')}").hostname
+        path = f"{public.path.rstrip('/')}/" if host == public.hostname else "/"
+        is_local = host in ("127.0.0.1", "localhost", "::1")
+        secure = "; Secure" if public.scheme == "https" and not is_local else ""
+        return {
+            "Set-Cookie": f"{COOKIE}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}"
+        }
+
+
+class Page:
+    """The answers of the page."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+        self._sessions = Sessions(listener.gate.tokens)
+        self._board = Board(listener.store)
+
+    def routes(self) -> list[BaseRoute]:
+        """The routes."""
+        return [
+            Route("/", Answers(self._listener, self.home, "GET", "HEAD")),
+            Route("/live", Answers(self._listener, self.live, "GET")),
+            Route("/login", Answers(self._listener, self.login, "POST")),
+            Route("/logout", Answers(self._listener, self.logout, "POST")),
+            Route("/assets/style.css", Asset("style.css")),
+            Route("/assets/board.css", Asset("board.css")),
+            Route("/assets/board.js", Asset("board.js")),
+            Route("/assets/icon.svg", Asset("icon.svg")),
+        ]
+
+    async def home(self, visit: Visit) -> Response:
+        """The page itself, or the form to log in."""
+        found = self._sessions.of(visit.cookie)
+        return await self._shown("board", *found) if found is not None else _login()
+
+    async def live(self, visit: Visit) -> Response:
+        """What may have changed since the page was loaded."""
+        found = self._sessions.of(visit.cookie, is_person=False)
+        return await self._shown("live", *found) if found is not None else _login(401)
+
+    async def login(self, visit: Visit) -> Response:
+        """Begin a session."""
+        gate = self._listener.gate
+        if not visit.is_from_here:
+            return _login(403, "Please log in on this page itself.")
+        secret = visit.form.get("token", "").strip()
+        token = gate.tokens.with_secret(secret)
+        if token is None or token.is_signed:
+            too_many = gate.failed_login(visit.scope)
+            if too_many is not None:
+                seconds = too_many.headers["Retry-After"]
+                why = f"Too many attempts. Please wait {seconds} seconds."
+                return _login(429, why, {"Retry-After": seconds})
+            return _login(401, "This token is not valid.")
+        if SCOPES.isdisjoint(token.scopes):
+            return _login(403, "This token is not for this page: it needs the scope 'read' or 'inbox'.")
+        self._listener.notices.note(f"the token {token.name} logged in to the page")
+        return _back(visit.cookie_header(self._sessions.begin(token, secret), int(LASTS)))
+
+    async def logout(self, visit: Visit) -> Response:
+        """End the session."""
+        found = self._sessions.of(visit.cookie)
+        if found is not None and not self._is_own(visit, found[0]):
+            return _login(403, "Please log out on the page itself.")
+        self._sessions.end(visit.cookie)
+        return _back(visit.cookie_header("", 0))
+
+    def _is_own(self, visit: Visit, session: Session) -> bool:
+        return visit.is_from_here and is_right(session, visit.form.get("csrf", ""))
+
+    async def _shown(self, name: str, session: Session, token: Token) -> Response:
+        try:
+            sections = await self._listener.workers.run(self._sections, token)
+        except (LedgerError, Busy):
+            return page(
+                "board_busy",
+                503,
+                AGAIN,
+                message="The ledger cannot be read now. Please try again in a minute.",
+            )
+        return page(
+            name, csrf=session.csrf, token=token.name, zone=zone_now(), ledger=self._listener.store.name.rpartition("/")[2], **sections
+        )  # fmt: skip
+
+    def _sections(self, token: Token) -> dict[str, Any]:
+        """What a token may see; None for what it may not."""
+        reads, has_inbox = "read" in token.scopes, "inbox" in token.scopes
+        return {
+            "runs": self._board.runs() if reads else None,
+            "receipts": self._board.receipts() if reads else None,
+            "replies": self._board.replies() if has_inbox else None,
+        }
+
+
+class Answers:
+    """One route of the page: the address may not call too often, and forms are short."""
+
+    def __init__(self, listener: Listener, answer: Answer, *methods: str) -> None:
+        self._listener, self._answer, self._methods = listener, answer, methods
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        response = await self._respond(scope, receive)
+        await response(scope, receive, send)
+
+    async def _respond(self, scope: Scope, receive: Receive) -> Response:
+        crowded = self._listener.gate.crowd(scope)
+        if crowded is not None:
+            return crowded
+        if scope["method"] not in self._methods:
+            allowed = ", ".join(self._methods)
+            return Response(f"use {allowed}\n", 405, {**SAFE, "Allow": allowed}, media_type="text/plain")
+        body = await self._listener.bodies.read(scope, receive, LARGEST)
+        if isinstance(body, Response):
+            return body
+        try:
+            fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=50)
+        except ValueError:
+            fields = {}
+        form = {name: values[-1] for name, values in fields.items()}
+        return await self._answer(Visit(scope, form, self._listener))
+
+
+def part(listener: Listener) -> Part | None:
+    """The page, if a token may use it."""
+    tokens = listener.settings.settings.listen.tokens.values()
+    if all(SCOPES.isdisjoint(token.scopes) for token in tokens):
+        return None
+    return Part(Page(listener).routes(), [f"page for people: {listener.public_url}/"])
+
+
+def _login(status: int = 200, problem: str = "", headers: Mapping[str, str] | None = None) -> Response:
+    return page("login", status, headers, problem=problem)
+
+
+def _back(headers: Mapping[str, str]) -> Response:
+    """To the page, by a GET."""
+    return Response(status_code=303, headers={**SAFE, "Location": "./", **headers})
