@@ -146,9 +146,12 @@ class Page:
                 AGAIN,
                 message="The ledger cannot be read now. Please try again in a minute.",
             )
-        return page(
-            name, csrf=session.csrf, token=token.name, zone=zone_now(), ledger=self._listener.store.name.rpartition("/")[2], **sections
-        )  # fmt: skip
+        named = {
+            "token": token.name,
+            "zone": zone_now(),
+            "ledger": self._listener.store.name.rpartition("/")[2],
+        }
+        return page(name, csrf=session.csrf, **named, **sections)
 
     def _sections(self, token: Token) -> dict[str, Any]:
         """What a token may see; None for what it may not."""
