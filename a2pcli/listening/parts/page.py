@@ -146,7 +146,7 @@ class Page:
                 AGAIN,
                 message="The ledger cannot be read now. Please try again in a minute.",
             )
-        named = {
+        named: dict[str, Any] = {
             "token": token.name,
             "zone": zone_now(),
             "ledger": self._listener.store.name.rpartition("/")[2],
