@@ -264,13 +264,15 @@ class Inbox(SubStore):
     ) -> Taken:
         there = [(one, at) for one, at in zip(found, matches, strict=True) if at != FORGOTTEN]
         ids = sorted({at for _, at in there if at is not None})
+        suspects = sorted({at for one, at in there if at is not None and one.delivery not in ARRIVED})
+        """Only these can tell of an opt-out, or of an address that does not exist."""
         unmatched = sum(at is None for _, at in there)
 
         def work() -> tuple[Taken, Applied]:
             with self._ledger.transaction(), self._ledger.writing() as connection:
                 added = insert_receipts(connection, there, gateway, source, now)
                 applied = deliveries.apply(connection, ids, now)
-                told = told_optouts.of_import(ids, now)
+                told = told_optouts.of_import(suspects, now)
                 out = told_optouts.keep_from_receipts(connection, told, tells, now)
                 forgotten = len(found) - len(there)
                 taken = Taken(added, len(there) - added, unmatched, forgotten, applied.accepted, *out)

@@ -264,3 +264,11 @@ def test_every_row_of_a_table_can_be_used(table: str) -> None:
         assert row.meaning in MEANINGS, code
         assert row.detail, code
         assert row.detail[0].isalpha(), code
+
+
+@settings(max_examples=300)
+@given(text=st.text(st.sampled_from("ab=&+%20;Zé\x00 #"), max_size=30))
+def test_forms_are_read_as_the_standard_library_reads_them(text: str) -> None:
+    from a2pcli.gateways.callbacks import form_pairs
+
+    assert list(form_pairs(text)) == parse_qsl(text, keep_blank_values=True)

@@ -14,13 +14,22 @@ import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 
 from a2pcli.contacts.receipt_file import Receipt
 from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse
-from a2pcli.gateways.callbacks import Callback, CallbackRequest, inside, is_same, one_receipt, one_reply, told
+from a2pcli.gateways.callbacks import (
+    Callback,
+    CallbackRequest,
+    form_pairs,
+    inside,
+    is_same,
+    one_receipt,
+    one_reply,
+    told,
+)
 from a2pcli.gateways.codes import safe_id
 from a2pcli.gateways.lists import Listed, ListPage, Span, items, joined, next_url, utc
 from a2pcli.gateways.providers.common import (
@@ -186,7 +195,7 @@ def _signed(request: CallbackRequest) -> str:
 
 
 def _pairs(text: str) -> list[tuple[str, str]]:
-    return parse_qsl(text, keep_blank_values=True)
+    return list(form_pairs(text))
 
 
 class PlivoGateway(ProviderGateway):

@@ -18,14 +18,23 @@ import hmac
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 
 from a2pcli.contacts.receipt_file import Receipt
 from a2pcli.content.whatsapp_templates import WhatsAppTemplate
 from a2pcli.gateways.base import Capabilities, Health, HttpRequest, HttpResponse
-from a2pcli.gateways.callbacks import Callback, CallbackRequest, Reply, is_same, one_receipt, one_reply, told
+from a2pcli.gateways.callbacks import (
+    Callback,
+    CallbackRequest,
+    Reply,
+    form_pairs,
+    is_same,
+    one_receipt,
+    one_reply,
+    told,
+)
 from a2pcli.gateways.codes import outcome_of, safe_code, safe_id
 from a2pcli.gateways.engine.statuses import by_status, sentence, unreadable
 from a2pcli.gateways.lists import Listed, ListPage, Span, items, joined, next_url, utc
@@ -285,8 +294,10 @@ class TwilioProvider(Provider):
                 return False
             signed = ""
         else:
-            pairs = sorted(set(parse_qsl(request.body.decode("utf-8", "replace"), keep_blank_values=True)))
+            pairs = sorted(set(form_pairs(request.body.decode("utf-8", "replace"))))
             signed = "".join(key + value for key, value in pairs)
+        if is_same(_signature(secret, request.url + signed), theirs):
+            return True
         return any(
             is_same(_signature(secret, url + signed), theirs) for url in _with_and_without_port(request.url)
         )
