@@ -3,8 +3,8 @@
 Both run in one process of their own: Starlette on uvicorn, the same route, the same requests from another process over
 loopback connections that stay open. The listener checks Twilio's signature, reads the receipt, matches it to its
 message and commits it to a SQLite ledger before it answers. Each receipt is a request of its own, the dearest case:
-providers that send several in one request cost less. Compare the ratio: the machine's own speed is in both. A request is
-answered after its commit, so with few connections the disk decides; the processor time does not depend on either.
+providers that send several in one request cost less. Compare the ratio: the machine's own speed is in both. A request
+is answered after its commit, so with few connections the disk decides; the processor time does not depend on either.
 
     .venv/bin/python benchmarks/listen.py [receipts] [connections]
 """
