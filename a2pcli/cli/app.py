@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replies": ("pulls", "Check and try the rules for replies; fetch replies."),
     "inbox": ("inbox", "Read and answer what people wrote."),
     "listen": ("listen", "Receive receipts and replies that providers send to your URL."),
+    "otp": ("otp", "Send one-time passwords, and verify what people enter."),
     "optout": ("optout", "Manage opt-outs (the suppression list)."),
     "consent": ("consent", "Manage records of consent."),
     "people": ("people", "Export or erase everything stored about one person."),

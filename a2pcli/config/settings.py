@@ -11,6 +11,7 @@ from a2pcli.config.fields import LocaleName, Pace, ProgrammeName, Region, Strict
 from a2pcli.config.frequency import Frequencies
 from a2pcli.config.law import LawRules, OwnHours
 from a2pcli.config.listen import EnvironmentName, ListenSettings
+from a2pcli.config.otp import OtpSettings
 from a2pcli.config.quotas import parse_quotas
 from a2pcli.config.receipts import ReceiptSettings
 from a2pcli.config.replies import RepliesSettings
@@ -79,6 +80,10 @@ class Hooks(Strict):
     )
     finished: Hook = Field(default_factory=list, description="When a run is finished, with its totals")
     failed: Hook = Field(default_factory=list, description="When an error ends `send`")
+    alarm: Hook = Field(
+        default_factory=list,
+        description="When one-time passwords to a range of numbers are blocked, at most once an hour for each range",
+    )
 
 
 class Programme(Strict):
@@ -150,6 +155,10 @@ class Settings(Strict):
     listen: ListenSettings = Field(
         default_factory=ListenSettings,
         description="How `a2pcli listen` receives delivery receipts and replies from providers",
+    )
+    otp: OtpSettings = Field(
+        default_factory=OtpSettings,
+        description="One-time passwords: `a2pcli otp` and `/otp` of `a2pcli listen`",
     )
     rates: Text | None = Field(None, description="Rate card CSV, relative to this file")
     smart: YesNo = Field(True, description="Replace typographic characters where that avoids UCS-2")

@@ -67,6 +67,13 @@ COLUMNS: Mapping[str, Mapping[str, Holds]] = {
             ("kind", "channel", "gateway", "sender", "purpose", "programme", "state", "reason", "code"), _H.NOBODY
         ),
     },
+    "codes": {
+        "address": _H.ADDRESS,
+        **dict.fromkeys(("id", "digest"), _H.OWN),
+        **dict.fromkeys(("range4", "range5", "range6", "range7", "country", "use", "state"), _H.NOBODY),
+    },
+    "code_ranges": {"range": _H.NOBODY},
+    "verified": {"address": _H.ADDRESS, "source": _H.NOBODY},
     "pulls": dict.fromkeys(("gateway", "list", "mark"), _H.NOBODY),
     "conversations": {
         "address": _H.ADDRESS,

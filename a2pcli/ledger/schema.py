@@ -186,6 +186,62 @@ reachability = Table(
 Index("reachability_address", reachability.c.address)
 
 
+# One-time passwords: an HMAC of each, never the code; see ``codes``. Deleted with the person, and by retention.
+codes = Table(
+    "codes",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    # What the caller knows it by.
+    Column("id", Text, nullable=False),
+    # What it is for: "login", "number", ...; codes for different uses do not meet.
+    Column("use", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("country", Text),
+    # The number without its last 4, 5, 6 and 7 digits.
+    Column("range4", Text),
+    Column("range5", Text),
+    Column("range6", Text),
+    Column("range7", Text),
+    # Null once the code is settled.
+    Column("digest", Text),
+    # Wrong entries, those of the codes before it in a row included.
+    Column("failed", Integer, nullable=False),
+    # Which code in a row it is, from 1.
+    Column("sent", Integer, nullable=False),
+    # open, verified, replaced (by a newer one), void (too many wrong entries) or unsent (it certainly did not leave).
+    Column("state", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("settled_at", BigInteger),
+)
+Index("codes_id", codes.c.id, unique=True)
+Index("codes_address", codes.c.address, codes.c.created_at)
+for _name in ("country", "range4", "range5", "range6", "range7"):
+    Index(f"codes_{_name}", codes.c[_name], codes.c.created_at)
+
+
+# Codes that were verified, by range of numbers or country and by hour; and when the last alarm of the range was told.
+code_ranges = Table(
+    "code_ranges",
+    metadata,
+    Column("range", Text, primary_key=True),
+    Column("hour", BigInteger, primary_key=True),
+    Column("verified", Integer, nullable=False),
+    Column("alarmed_at", BigInteger),
+)
+
+
+# Addresses whose owners entered a code sent to them.
+verified = Table(
+    "verified",
+    metadata,
+    Column("address", Text, primary_key=True),
+    Column("verified_at", BigInteger, nullable=False),
+    # What the code was for.
+    Column("source", Text, nullable=False),
+)
+
+
 # Up to where the lists that providers keep of receipts and replies were read; see ``pulls``. ``mark`` is the provider's
 # own position, if its list has one.
 pulls = Table(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from a2pcli.ledger.attempts import Attempts
     from a2pcli.ledger.audit import AuditTrail
     from a2pcli.ledger.billed import Bill
+    from a2pcli.ledger.codes import Codes
     from a2pcli.ledger.consents import Consents
     from a2pcli.ledger.conversations import Conversations
     from a2pcli.ledger.history import Messages
@@ -122,6 +123,13 @@ class Ledger(LedgerCore):
         from a2pcli.ledger.conversations import Conversations
 
         return Conversations(self)
+
+    @cached_property
+    def codes(self) -> Codes:
+        """One-time passwords, and addresses that were verified."""
+        from a2pcli.ledger.codes import Codes
+
+        return Codes(self)
 
     @cached_property
     def reachability(self) -> Reachability:

@@ -1,0 +1,113 @@
+"""``POST /otp`` and ``POST /otp/verify``, for tokens with the scope ``otp``."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from a2pcli.actions.otp import USE, OneTimePasswords, OtpResult, alarmed, delivery
+from a2pcli.errors import InvalidInput, Problem
+from a2pcli.listening.api import Answer, Asked, Endpoint
+from a2pcli.listening.listener import Part
+from a2pcli.reporting.values import iso
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from a2pcli.listening.listener import Listener
+
+log = logging.getLogger(__name__)
+
+
+def part(listener: Listener) -> Part | None:
+    """The routes, if a token may use them. Raises ``InvalidInput`` if the settings of codes are not enough."""
+    if not any("otp" in token.scopes for token in listener.settings.settings.listen.tokens.values()):
+        return None
+    service = _Service(listener)
+    routes = [
+        Route("/otp", Endpoint(listener, "otp", service.send)),
+        Route("/otp/verify", Endpoint(listener, "otp", service.verify)),
+    ]
+    return Part(routes, background=[service.keep_sender])
+
+
+class _Service:
+    """Answers the routes. A code is in no URL and in no log."""
+
+    def __init__(self, listener: Listener) -> None:
+        from a2pcli.actions.answers import answer_sender
+
+        self._listener = listener
+        self._codes = OneTimePasswords(listener.settings, listener.store.ledger)
+        self._sender = answer_sender(listener.store.ledger, listener.settings, tell=listener.notices.note)
+        self._deliver = delivery(self._sender)
+
+    async def keep_sender(self) -> None:
+        """Keep gateways open until the listener stops."""
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await self._sender.close()
+
+    async def send(self, asked: Asked) -> Answer:
+        """Send a code: 200, 429 if a limit is reached, 403 for a country without codes, 502 if the gateway refused."""
+        given = _given(asked, {"to"}, {"for", "language"})
+        result = await self._codes.send(
+            given["to"], self._deliver, use=given.get("for", USE), language=given.get("language")
+        )
+        if result.alarm is not None:
+            self._listener.notices.note(
+                f"otp: codes to {result.alarm['range']}… are blocked: {result.sentence}"
+            )
+            await self._listener.workers.run(alarmed, self._listener.settings, result, self._warn)
+        return _sent(result)
+
+    def verify(self, asked: Asked) -> Answer:
+        """Decide about a code: 200 with ``verified`` true or false."""
+        given = _given(asked, {"to", "code"}, {"for"})
+        found = self._codes.verify(given["to"], given["code"], use=given.get("for", USE))
+        return {"verified": found.is_verified, "result": found.result, "attempts_left": found.attempts_left}
+
+    def _warn(self, problems: Iterable[Problem]) -> None:
+        for problem in problems:
+            self._listener.notices.note(str(problem))
+
+
+def _given(asked: Asked, needed: set[str], others: set[str]) -> dict[str, str]:
+    """Return the body's texts. Raises ``InvalidInput`` with everything that is wrong with it."""
+    body = asked.json()
+    wrong = [f"'{name}' is missing" for name in sorted(needed - set(body))]
+    wrong += [f"'{name}' is not known" for name in sorted(set(map(str, body)) - needed - others)]
+    wrong += [f"'{name}' is not a text" for name, value in sorted(body.items()) if not _is_text(value)]
+    if wrong:
+        raise InvalidInput(*(Problem(f"the body: {one[:100]}", code="body") for one in wrong))
+    return body
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= 1000
+
+
+def _sent(result: OtpResult) -> Response:
+    if result.code is not None:
+        document = {
+            "sent": True,
+            "certain": result.is_certain,
+            "id": result.code.id,
+            "expires_at": iso(result.code.expires_at),
+            "next_at": iso(result.code.next_at),
+            "attempts_left": result.code.attempts_left,
+        }
+        return JSONResponse(document)
+    headers = {}
+    if result.until is not None:
+        headers["Retry-After"] = str(max(1, -(-(result.until - int(time.time() * 1000)) // 1000)))
+    status = {"gateway": 502, "country": 403}.get(str(result.reason), 429)
+    document = {"sent": False, "error": result.reason, "message": result.sentence}
+    document["next_at"] = None if result.until is None else iso(result.until)
+    return JSONResponse(document, status, headers)
