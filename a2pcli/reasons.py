@@ -28,6 +28,7 @@ class Reason(StrEnum):
     FILTERED = "filtered"
     EXCLUDED_LIST = "excluded-list"
     EXCLUDED_RUN = "excluded-run"
+    NOT_VERIFIED = "not-verified"
     HOLDOUT = "holdout"
     OPTED_OUT = "opted-out"
     ERASED = "erased"
@@ -73,6 +74,7 @@ SENTENCES: dict[Reason, str] = {
     Reason.FILTERED: "the campaign's where: does not select this row",
     Reason.EXCLUDED_LIST: "the number or address is in the campaign's exclude list",
     Reason.EXCLUDED_RUN: "the person got a message in a run that the campaign excludes",
+    Reason.NOT_VERIFIED: "nobody entered a code sent to this address within the campaign's verified: period",
     Reason.HOLDOUT: "in the control group, which gets no message",
     Reason.OPTED_OUT: "on the suppression list, or the contacts file says no",
     Reason.ERASED: "the person's data was erased before the message was sent",

@@ -27,6 +27,8 @@ from a2pcli.errors import InvalidInput, Problem
 from a2pcli.ledger.answers import NewAnswer
 from a2pcli.ledger.codes import CodeLimits, Entry, NewCode, RefusedCode, SentCode
 from a2pcli.messages import Outcome, Verdict
+from a2pcli.reasons import SENTENCES as SENTENCES_OF_ADDRESSES
+from a2pcli.rules.law import SAME_RANGE
 
 if TYPE_CHECKING:
     from a2pcli.actions.project import Project
@@ -161,13 +163,15 @@ class OneTimePasswords:
         )
         found = read_address(typed, self._channel.kind, policy, self._channel.network)
         if found.address is None:
-            why = f"{found.reason}" + (f" ({found.detail})" if found.detail else "")
+            why = SENTENCES_OF_ADDRESSES[found.reason] if found.reason else "not an address"
+            why += f" ({found.detail})" if found.detail else ""
             raise InvalidInput(Problem(f"codes cannot be sent to this address: {why}", code="address"))
         return found.address, found
 
     def _countries(self) -> frozenset[str]:
         region = self._settings.settings.region
-        countries = frozenset(self.own.countries or ([region] if region else []))
+        named = self.own.countries or ([region] if region else [])
+        countries = frozenset(one for country in named for one in SAME_RANGE.get(country, (country,)))
         if not countries:
             hint = "name the countries of your users, for example `otp: {countries: [GB, IE]}`"
             problem = self._settings.problem

@@ -45,6 +45,7 @@ from a2pcli.config.fields import (
 )
 from a2pcli.config.frequency import Frequencies
 from a2pcli.config.rcs import Rcs
+from a2pcli.config.retention import Age
 from a2pcli.config.senders import SenderChoice
 from a2pcli.config.several import Channels, Fallback
 from a2pcli.config.values import Budget, Rate
@@ -231,6 +232,11 @@ class Campaign(Strict):
         None,
         description="`required`: only people with proof of consent, by a record in the ledger or in the contacts file"
         " (when and how). Default: from the settings",
+    )
+    verified: Age | None = Field(
+        None,
+        description="Only addresses whose owner entered a one-time code within this period, e.g. `365 days`; `forever`:"
+        " at any time (`a2pcli otp`)",
     )
     countries: list[Region] | None = Field(
         None,

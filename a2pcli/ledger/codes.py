@@ -201,7 +201,7 @@ def _is_known(connection: Connection, address: str) -> bool:
 
 def _of_ranges(connection: Connection, new: NewCode, slack: int, now: int) -> RefusedCode | None:
     counts = {
-        name: _counts(connection, f"range{level.cut}" if level.cut else "country", name, now)
+        name: _counts(connection, f"range{level.cut}" if level.cut else "country", name, new.address, now)
         for name, level in ranges_of(new.address, new.country)
     }
     found = blocked(new.address, new.country, counts, slack)
@@ -212,13 +212,14 @@ def _of_ranges(connection: Connection, new: NewCode, slack: int, now: int) -> Re
     )
 
 
-def _counts(connection: Connection, column: str, name: str, now: int) -> RangeCounts:
+def _counts(connection: Connection, column: str, name: str, address: str, now: int) -> RangeCounts:
+    """Return the codes of others in a range: one person who asks again and again blocks nobody, and has own limits."""
     is_young = _c.created_at > now - YOUNG
     is_unverified = and_(_c.created_at <= now - YOUNG, _c.state != VERIFIED)
     query = select(
         func.coalesce(func.sum(case((is_young, 1), else_=0)), 0),
         func.coalesce(func.sum(case((is_unverified, 1), else_=0)), 0),
-    ).where(_c[column] == name, _c.created_at > now - HOUR, _c.state != UNSENT)
+    ).where(_c[column] == name, _c.created_at > now - HOUR, _c.state != UNSENT, _c.address != address)
     young, unverified = connection.execute(query).one()
     since = (now - DAY) // HOUR
     right = select(func.coalesce(func.sum(_r.verified), 0)).where(_r.range == name, _r.hour > since)
@@ -228,6 +229,7 @@ def _counts(connection: Connection, column: str, name: str, now: int) -> RangeCo
 def _alarm(connection: Connection, found: Blocked, now: int) -> bool:
     """Return whether an alarm of this range is due: once an hour. Audit: ``otp.block``."""
     hour = now // HOUR
+    connection.execute(delete(code_ranges).where(_r.hour < (now - 2 * DAY) // HOUR))
     _count_range(connection, found.range, hour, 0)
     mine = and_(_r.range == found.range, _r.hour == hour, _r.alarmed_at.is_(None))
     due = connection.execute(update(code_ranges).where(mine).values(alarmed_at=now)).rowcount == 1

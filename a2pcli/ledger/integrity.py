@@ -50,6 +50,7 @@ ADVICE: dict[str, str] = {
     "plan-changed": _NEW_PLAN,
     "plan-incomplete": _RESTORE,
     "plan-record": _NEW_PLAN,
+    "code": _WHO,
     "attempt-unknown": _WHO,
     "attempt-changed": _WHO,
     "sent-twice": "tell the people concerned if necessary, and find out how it happened: the database normally"

@@ -34,10 +34,11 @@ from a2pcli.dataclass import dataclass
 from a2pcli.ledger import consents as consent_rows
 from a2pcli.ledger import optouts
 from a2pcli.ledger.caps import TAKEN
+from a2pcli.ledger.codes import OPEN, STATES
 from a2pcli.ledger.erased_people import MARK
 from a2pcli.ledger.integrity import CheckContext, Finding
 from a2pcli.ledger.records import RunState
-from a2pcli.ledger.schema import answers
+from a2pcli.ledger.schema import answers, codes
 from a2pcli.ledger.tables import (
     MOST_ROWS,
     ROWS_PER_RUN,
@@ -157,6 +158,14 @@ _TABLES: dict[Table, Sequence[RowRule]] = {
         ),
         RowRule("answer", "have no address", answers.c.address == ""),
     ),
+    codes: (
+        RowRule("code", "have an invalid state", codes.c.state.not_in(STATES)),
+        RowRule(
+            "code",
+            "are settled and still have an HMAC, or are open without one",
+            (codes.c.digest.is_(None)) != (codes.c.state != OPEN),
+        ),
+    ),
     plan_ends: (
         RowRule("plan-end", "have an unknown reason", _e.reason.not_in([str(one) for one in Reason])),
         RowRule(
@@ -184,6 +193,7 @@ _NAMES = {
     suppressions: "opt-outs",
     consents: "consent records",
     answers: "messages outside of campaigns",
+    codes: "one-time passwords",
     plan_ends: "ends of many messages at once",
     runs: "runs",
 }

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from a2pcli.ledger import erased, receipts
 from a2pcli.ledger.attempt_ids import all_attempts, attempt_number
 from a2pcli.ledger.history import of_person
-from a2pcli.ledger.schema import answers, conversations, reachability
+from a2pcli.ledger.schema import answers, codes, conversations, reachability, verified
 from a2pcli.ledger.tables import (
     attempts,
     consents,
@@ -48,8 +48,15 @@ def export(connection: Connection, person: Person, now: int) -> dict[str, Any]:
         "replies": _rows(connection, told, told.c.address.in_(person.forms)),
         "answers": _rows(connection, answers, answers.c.address.in_(person.forms)),
         "conversations": _rows(connection, conversations, conversations.c.address.in_(person.forms)),
+        "codes": _without_digest(_rows(connection, codes, codes.c.address.in_(person.forms))),
+        "verified": _rows(connection, verified, verified.c.address.in_(person.forms)),
         "reachability": _rows(connection, reachability, reachability.c.address.in_(person.forms)),
     }
+
+
+def _without_digest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Leave out what a code is compared with."""
+    return [{name: value for name, value in row.items() if name != "digest"} for row in rows]
 
 
 def _rows(connection: Connection, table: Table, chosen: Any) -> list[dict[str, Any]]:

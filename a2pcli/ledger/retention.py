@@ -42,12 +42,15 @@ from a2pcli.ledger.plan_store import first_id
 from a2pcli.ledger.plans import drop_rows, end_id, lock_run, of_run, run_from_row
 from a2pcli.ledger.reachability import KEPT
 from a2pcli.ledger.records import Run, RunState
-from a2pcli.ledger.schema import answers, conversations, reachability
+from a2pcli.ledger.schema import answers, codes, conversations, reachability
 from a2pcli.ledger.tables import attempts, contacted, events, occasions, receipts, replies, runs
 from a2pcli.messages import State
 
 ENDED = (str(RunState.FINISHED), str(RunState.CANCELLED))
 GONE = (str(RunState.DISCARDED), str(RunState.SUPERSEDED))
+LIMITS_SPAN = 86_400_000
+"""Milliseconds for which the limits of one-time passwords count."""
+
 ONCE = "once"
 """The occurrence of campaigns that are sent only once; it never ends."""
 
@@ -84,6 +87,8 @@ class Pruned:
     """Answers about whom a channel reaches."""
     answers: int = 0
     """Messages outside of campaign runs."""
+    codes: int = 0
+    """One-time passwords."""
     answer_texts: int = 0
     """Texts of such messages that are deleted earlier than the rest."""
     conversations: int = 0
@@ -100,6 +105,7 @@ class Pruned:
             self.answer_texts,
             self.conversations,
         )
+        others = (self.receipts, self.replies, self.reachability, self.answers, self.codes, self.answer_texts)
         return not (self.steps or self.contacted or any(others))
 
 
@@ -120,6 +126,7 @@ def due(connection: Connection, rules: Retention, now: int) -> Pruned:
     asked = select(func.count()).select_from(reachability).where(_old_reachability(rules, now))
     sent = select(func.count()).select_from(answers).where(_old_answers(rules, now))
     talks = select(func.count()).select_from(conversations).where(_old_conversations(rules, now))
+    old_codes = select(func.count()).select_from(codes).where(_old_codes(rules, now))
     texts = select(func.count()).select_from(answers).where(_old_answer_texts(rules, now))
     return Pruned(
         tuple(steps),
@@ -128,6 +135,7 @@ def due(connection: Connection, rules: Retention, now: int) -> Pruned:
         replies=int(connection.execute(told).scalar_one()),
         reachability=int(connection.execute(asked).scalar_one()),
         answers=int(connection.execute(sent).scalar_one()),
+        codes=int(connection.execute(old_codes).scalar_one()),
         answer_texts=int(connection.execute(texts).scalar_one()),
         conversations=int(connection.execute(talks).scalar_one()),
     )
@@ -149,6 +157,10 @@ def _old_conversations(rules: Retention, now: int) -> Any:
     """Return the condition for closed conversations older than the retention period of people."""
     age, c = parse_age(rules.default), conversations.c
     return false() if age is None else and_(c.closed_at.is_not(None), c.closed_at < now - age)
+def _old_codes(rules: Retention, now: int) -> Any:
+    """Return the condition for one-time passwords that no limit counts any more."""
+    kept = max(LIMITS_SPAN, rules.people("otp") or LIMITS_SPAN)
+    return codes.c.created_at < now - kept
 
 
 def _old_answers(rules: Retention, now: int) -> Any:
@@ -254,6 +266,7 @@ def prune(ledger: HasEngine, rules: Retention, now: int) -> Pruned:
         "reachability": (reachability, _old_reachability(rules, now)),
         "answers": (answers, _old_answers(rules, now)),
         "conversations": (conversations, _old_conversations(rules, now)),
+        "codes": (codes, _old_codes(rules, now)),
     }
     gone = {
         name: _delete(ledger, table, condition, name, now) if getattr(found, name) else 0

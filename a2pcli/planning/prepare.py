@@ -32,7 +32,7 @@ from a2pcli.planning.email_files import source_at
 from a2pcli.planning.frames import Keys
 from a2pcli.planning.optouts import suppressed_sets
 from a2pcli.planning.people import other_columns, read_exclude_file
-from a2pcli.planning.reaching import in_window, reach_notes, unreachable
+from a2pcli.planning.reaching import in_window, reach_notes, unreachable, verified_people
 from a2pcli.planning.refusals import FileRefusals, speaking, told_by_file
 from a2pcli.planning.route_setup import route_plan
 from a2pcli.planning.sender_setup import dlt_of, required_words, senders_of, template_countries
@@ -364,6 +364,7 @@ def _people(
         if exclude.runs
         else np.empty(0, dtype=np.int64),
         reached=_with_todays_forms(ledger.messages.reached(occasion)),
+        verified=verified_people(ledger, loaded.campaign.verified, now),
         unreachable=unreachable(ledger, channel, gateways_of_campaign(loaded, settings), now),
         in_window=in_window(ledger, channel, gateways_of_campaign(loaded, settings), now),
     )

@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from a2pcli.channels import channel_of
 from a2pcli.config.load import LoadedCampaign, LoadedSettings
+from a2pcli.config.retention import parse_age
 from a2pcli.errors import Problem, Severity
 from a2pcli.ledger.reachability import DAY
 from a2pcli.ledger.store import Ledger
@@ -20,6 +21,15 @@ from a2pcli.planning.people import keys_of
 RCS, MESSENGER = "rcs", "messenger"
 ANSWER_MS = 30 * 60_000
 """Part of the window reserved for sending the plan: people who wrote earlier count as outside."""
+
+
+def verified_people(ledger: Ledger, period: str | None, now: int) -> Keys | None:
+    """Return the people who verified their address within a campaign's period; None if it does not ask for it."""
+    if period is None:
+        return None
+    age = parse_age(period)
+    found = ledger.codes.verified_at()
+    return _keys([one for one, at in found.items() if age is None or at >= now - age])
 
 
 def in_window(ledger: Ledger, channel: str, gateways: Iterable[str], now: int) -> dict[str, Keys] | None:

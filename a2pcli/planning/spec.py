@@ -120,6 +120,8 @@ class People:
     excluded_list: Keys = field(default_factory=no_keys)
     excluded_runs: Keys = field(default_factory=no_keys)
     reached: Keys = field(default_factory=no_keys)
+    verified: Keys | None = None
+    """People who verified their address, in campaigns that ask for it; None in others."""
     in_window: Mapping[str, Keys] | None = None
     """By gateway the people who wrote to it within the last 24 hours, on channels with a service window; None on
     others."""

@@ -121,6 +121,13 @@ def excluded(frame: Frame, compiled: CompiledSpec) -> None:
         drop(frame, among_others(frame, members), reason, BY_OTHER)
 
 
+def verified(frame: Frame, compiled: CompiledSpec) -> None:
+    """Exclude addresses that nobody verified, in campaigns that ask for it."""
+    members = compiled.spec.people.verified
+    if members is not None:
+        drop(frame, ~among(keys_of(frame["@address"]), members), Reason.NOT_VERIFIED)
+
+
 def in_countries(frame: Frame, compiled: CompiledSpec) -> None:
     """Exclude rows outside the campaign's ``countries:``."""
     if not compiled.spec.countries:
@@ -292,6 +299,7 @@ STAGES: tuple[Stage, ...] = (
     suppressed_by_sender,
     excluded,
     in_countries,
+    verified,
     filtered,
     refused,
     consented,

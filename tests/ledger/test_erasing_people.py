@@ -22,6 +22,7 @@ from a2pcli.errors import LedgerError, RunBusy
 from a2pcli.ledger import erased, personal
 from a2pcli.ledger.answers import NewAnswer
 from a2pcli.ledger.chunks import Chunk
+from a2pcli.ledger.codes import CodeLimits, NewCode
 from a2pcli.ledger.conversations import Heard
 from a2pcli.ledger.erasure import Person
 from a2pcli.ledger.lock import planner_lock, sender_lock
@@ -73,6 +74,10 @@ def full(ledger: Ledger, make: Make) -> None:
     )
     ledger.answers.add(answer, now=NOW)
     ledger.conversations.hear(Heard(ANN.address, "sms", "gw", "", None, "unclear"), NOW)
+    limits = CodeLimits(valid=1000, attempts=5, resend=30, per_hour=5, per_day=10)
+    for use in ("login", "number"):
+        ledger.codes.begin(NewCode(use, ANN.address, "GB", f"hmac of Annabelle {use}"), limits, now=NOW)
+    ledger.codes.enter("number", ANN.address, "hmac of Annabelle number", limits, now=NOW)
     ledger.reachability.keep("rbm", {ANN.address: False}, NOW)
     ledger.optouts.add(ANN.address, source="by hand", reason=f"Annabelle asked from {ANN.address}")
     with ledger.engine.begin() as connection:

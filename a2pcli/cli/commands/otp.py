@@ -62,9 +62,8 @@ def send(
         print_json(_document(result))
     elif result.code is not None:
         certain = "sent" if result.is_certain else "may have been sent: the gateway's answer was lost"
-        say(
-            f"code {certain}; valid until {_time(result.code.expires_at)}, another one from {_time(result.code.next_at)}"
-        )
+        until, again = _time(result.code.expires_at), _time(result.code.next_at)
+        say(f"code {certain}; valid until {until}, another one from {again}")
     if result.code is None:
         raise _refusal(result)
 

@@ -61,6 +61,8 @@ def _document(held: dict[str, Any]) -> dict[str, Any]:
         "replies",
         "answers",
         "conversations",
+        "codes",
+        "verified",
         "reachability",
     )
     only_hash = "only a keyed hash is kept, so that they stay on the suppression list"

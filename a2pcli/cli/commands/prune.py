@@ -84,6 +84,7 @@ def _document(found: Pruned | None, dry_run: bool) -> dict[str, Any]:
         "receipts": 0 if found is None else found.receipts,
         "replies": 0 if found is None else found.replies,
         "answers": 0 if found is None else found.answers,
+        "codes": 0 if found is None else found.codes,
         "answer_texts": 0 if found is None else found.answer_texts,
         "conversations": 0 if found is None else found.conversations,
         "reachability": 0 if found is None else found.reachability,
@@ -104,6 +105,8 @@ def _tell(found: Pruned, verb: str) -> None:
         print(f"{found.replies:,} replies: {verb}")
     if found.answers:
         print(f"{found.answers:,} messages outside of campaigns: {verb}")
+    if found.codes:
+        print(f"{found.codes:,} one-time passwords: {verb}")
     if found.answer_texts:
         print(f"{found.answer_texts:,} texts of messages outside of campaigns: {verb}")
     if found.conversations:

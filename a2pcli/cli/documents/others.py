@@ -263,6 +263,7 @@ class Pruned(TypedDict):
     receipts: Annotated[int, says("delivery receipts without a known message")]
     replies: Annotated[int, says("replies of people")]
     answers: Annotated[int, says("messages outside of campaigns")]
+    codes: Annotated[int, says("one-time passwords")]
     answer_texts: Annotated[int, says("texts of such messages")]
     conversations: Annotated[int, says("closed conversations of the inbox")]
     reachability: Annotated[int, says("answers about whom a channel reaches")]
@@ -282,6 +283,8 @@ class PersonExported(TypedDict):
     replies: list[dict[str, Any]]
     answers: Annotated[list[dict[str, Any]], says("messages to the person outside of campaigns")]
     conversations: list[dict[str, Any]]
+    codes: Annotated[list[dict[str, Any]], says("one-time passwords sent to the person, without the codes")]
+    verified: Annotated[list[dict[str, Any]], says("addresses that the person verified with a code")]
     reachability: Annotated[
         list[dict[str, Any]], says("what gateways said of whether a channel reaches the person")
     ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, Response
@@ -14,6 +13,7 @@ from a2pcli.actions.otp import USE, OneTimePasswords, OtpResult, alarmed, delive
 from a2pcli.errors import InvalidInput, Problem
 from a2pcli.listening.api import Answer, Asked, Endpoint
 from a2pcli.listening.listener import Part
+from a2pcli.ledger.records import now_ms
 from a2pcli.reporting.values import iso
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _sent(result: OtpResult) -> Response:
         return JSONResponse(document)
     headers = {}
     if result.until is not None:
-        headers["Retry-After"] = str(max(1, -(-(result.until - int(time.time() * 1000)) // 1000)))
+        headers["Retry-After"] = str(max(1, -(-(result.until - now_ms()) // 1000)))
     status = {"gateway": 502, "country": 403}.get(str(result.reason), 429)
     document = {"sent": False, "error": result.reason, "message": result.sentence}
     document["next_at"] = None if result.until is None else iso(result.until)

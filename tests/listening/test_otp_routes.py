@@ -1,0 +1,85 @@
+"""``POST /otp`` and ``/otp/verify``: for tokens with the scope, by JSON, with statuses that programs understand."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from partkit import InProcess, in_process
+
+SHOP = "shop-secret-0123456789"
+SETTINGS = """\
+region: GB
+otp: {secret: "${OTP_SECRET}", service: ACME, origin: example.com, countries: [GB, IE]}
+listen:
+  per_address: 1000/s
+  tokens:
+    shop: {secret: "${SHOP_TOKEN}", scopes: [otp], rate: 1000/s}
+    other: {secret: "${OTHER_TOKEN}", scopes: [events]}
+"""
+BEARER = {"Authorization": f"Bearer {SHOP}"}
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InProcess]:
+    monkeypatch.setenv("SHOP_TOKEN", SHOP)
+    monkeypatch.setenv("OTHER_TOKEN", "other-secret-0123456789")
+    monkeypatch.setenv("OTP_SECRET", "0123456789abcdef" * 2)
+    with in_process(tmp_path, SETTINGS) as made:
+        yield made
+
+
+def code_of(here: InProcess) -> str:
+    lines = (here.listener.settings.folder / ".a2pcli/outbox.jsonl").read_text().splitlines()
+    found = re.search(r"#(\d+)$", json.loads(lines[-1])["body"])
+    assert found
+    return found[1]
+
+
+def test_a_code_is_sent_and_of_fifty_entries_at_once_one_succeeds(here: InProcess) -> None:
+    sent = here.ask("POST", "/otp", headers=BEARER, json={"to": "+447911123456"})
+    assert (sent.status_code, sent.json()["sent"], sent.json()["attempts_left"]) == (200, True, 5)
+    code = code_of(here)
+    asked = {"headers": BEARER, "json": {"to": "+447911123456", "code": code}}
+    found = here.together([("POST", "/otp/verify", asked)] * 50)
+    assert {one.status_code for one in found} == {200}
+    assert sorted(one.json()["result"] for one in found) == ["used"] * 49 + ["verified"]
+    assert code not in sent.text + "".join(here.said) + "".join(one.text for one in found)
+
+
+def test_refusals_have_a_status_and_say_when_to_ask_again(here: InProcess) -> None:
+    ask = {"headers": BEARER, "json": {"to": "+447911123456"}}
+    here.ask("POST", "/otp", **ask)
+    soon = here.ask("POST", "/otp", **ask)
+    assert (soon.status_code, soon.json()["error"]) == (429, "wait")
+    assert 25 <= int(soon.headers["Retry-After"]) <= 30
+    abroad = here.ask("POST", "/otp", headers=BEARER, json={"to": "+33612345678"})
+    assert (abroad.status_code, abroad.json()["error"]) == (403, "country")
+    wrong = here.ask("POST", "/otp", headers=BEARER, json={"to": "nobody", "x": 1})
+    assert (wrong.status_code, [one["message"] for one in wrong.json()["problems"]]) == (
+        400, ["the body: 'x' is not known", "the body: 'x' is not a text"],
+    )  # fmt: skip
+    nobody = here.ask("POST", "/otp", headers=BEARER, json={"to": "nobody"})
+    assert (nobody.status_code, nobody.json()["error"]) == (400, "address")
+
+
+def test_pumping_is_stopped_and_told_once(here: InProcess) -> None:
+    asked = [
+        ("POST", "/otp", {"headers": BEARER, "json": {"to": f"+44791112{n:04}"}}) for n in range(0, 400, 7)
+    ]
+    found = here.together(asked)
+    assert sum(one.status_code == 200 for one in found) == 5, [one.text for one in found][:3]
+    assert {one.json()["error"] for one in found if one.status_code != 200} == {"velocity"}
+    assert [line for line in here.said if "are blocked" in line] == [
+        "otp: codes to +44791112… are blocked: too many codes were sent to numbers like this one at once"
+    ]
+
+
+def test_without_the_scope_nobody_sends_codes(here: InProcess) -> None:
+    other = {"Authorization": "Bearer other-secret-0123456789"}
+    for headers, status in (({}, 401), (other, 403)):
+        for path in ("/otp", "/otp/verify"):
+            assert here.ask("POST", path, headers=headers, json={"to": "+447911123456"}).status_code == status
