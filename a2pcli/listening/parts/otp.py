@@ -11,9 +11,9 @@ from starlette.routing import Route
 
 from a2pcli.actions.otp import USE, OneTimePasswords, OtpResult, alarmed, delivery
 from a2pcli.errors import InvalidInput, Problem
+from a2pcli.ledger.records import now_ms
 from a2pcli.listening.api import Answer, Asked, Endpoint
 from a2pcli.listening.listener import Part
-from a2pcli.ledger.records import now_ms
 from a2pcli.reporting.values import iso
 
 if TYPE_CHECKING:
