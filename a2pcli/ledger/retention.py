@@ -104,8 +104,8 @@ class Pruned:
             self.answers,
             self.answer_texts,
             self.conversations,
+            self.codes,
         )
-        others = (self.receipts, self.replies, self.reachability, self.answers, self.codes, self.answer_texts)
         return not (self.steps or self.contacted or any(others))
 
 
@@ -157,6 +157,8 @@ def _old_conversations(rules: Retention, now: int) -> Any:
     """Return the condition for closed conversations older than the retention period of people."""
     age, c = parse_age(rules.default), conversations.c
     return false() if age is None else and_(c.closed_at.is_not(None), c.closed_at < now - age)
+
+
 def _old_codes(rules: Retention, now: int) -> Any:
     """Return the condition for one-time passwords that no limit counts any more."""
     kept = max(LIMITS_SPAN, rules.people("otp") or LIMITS_SPAN)
