@@ -26,6 +26,7 @@ from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, Problem
 from a2pcli.ledger.answers import NewAnswer
 from a2pcli.ledger.codes import CodeLimits, Entry, NewCode, RefusedCode, SentCode
+from a2pcli.ledger.records import now_ms
 from a2pcli.messages import Outcome, Verdict
 from a2pcli.reasons import SENTENCES as SENTENCES_OF_ADDRESSES
 from a2pcli.rules.law import SAME_RANGE
@@ -69,6 +70,11 @@ class OtpResult:
     detail: str | None = None
     is_certain: bool = True
     alarm: Mapping[str, Any] | None = None
+
+    @property
+    def seconds(self) -> int | None:
+        """In how many seconds to ask again, if that is known."""
+        return None if self.until is None else max(1, -(-(self.until - now_ms()) // 1000))
 
     @property
     def sentence(self) -> str:

@@ -30,14 +30,13 @@ from sqlalchemy.sql.expression import ColumnElement
 from sqlalchemy.sql.schema import Table
 from sqlalchemy.sql.selectable import Select
 
-from a2pcli.dataclass import dataclass
 from a2pcli.ledger import consents as consent_rows
 from a2pcli.ledger import optouts
 from a2pcli.ledger.caps import TAKEN
-from a2pcli.ledger.codes import OPEN, STATES
 from a2pcli.ledger.erased_people import MARK
 from a2pcli.ledger.integrity import CheckContext, Finding
 from a2pcli.ledger.records import RunState
+from a2pcli.ledger.row_rules import OUTSIDE, RowRule
 from a2pcli.ledger.schema import answers, codes
 from a2pcli.ledger.tables import (
     MOST_ROWS,
@@ -66,17 +65,7 @@ from a2pcli.reasons import Reason
 _a, _r, _s, _c, _e = attempts.c, runs.c, suppressions.c, consents.c, plan_ends.c
 
 _CLAIMED = [str(state) for state in CLAIMED_STATES]
-_ANSWERED = [str(state) for state in State if state is not State.CANCELLED]
 _NEVER_SENT = (RunState.PLANNING, RunState.PLANNED, RunState.DISCARDED, RunState.SUPERSEDED)
-
-
-@dataclass(frozen=True, slots=True)
-class RowRule:
-    """A condition for invalid rows; ``says`` follows their number in a sentence."""
-
-    code: str
-    says: str
-    wrong: ColumnElement[bool]
 
 
 _ATTEMPTS = (
@@ -144,28 +133,7 @@ _TABLES: dict[Table, Sequence[RowRule]] = {
             and_(_c.basis == consent_rows.WITHDRAWN, _c.revoked_at.is_(None)),
         ),
     ),
-    answers: (
-        RowRule("answer", "have an invalid state", answers.c.state.not_in(_ANSWERED)),
-        RowRule(
-            "answer",
-            "wait without a due time, or have one without waiting",
-            (answers.c.due_at.is_not(None)) != (answers.c.state == str(State.PLANNED)),
-        ),
-        RowRule(
-            "answer",
-            "have an outcome without a time, or a time without an outcome",
-            answers.c.settled_at.is_(None) != answers.c.state.in_(["planned", "submitting"]),
-        ),
-        RowRule("answer", "have no address", answers.c.address == ""),
-    ),
-    codes: (
-        RowRule("code", "have an invalid state", codes.c.state.not_in(STATES)),
-        RowRule(
-            "code",
-            "are settled and still have an HMAC, or are open without one",
-            (codes.c.digest.is_(None)) != (codes.c.state != OPEN),
-        ),
-    ),
+    **OUTSIDE,
     plan_ends: (
         RowRule("plan-end", "have an unknown reason", _e.reason.not_in([str(one) for one in Reason])),
         RowRule(

@@ -11,7 +11,6 @@ from starlette.routing import Route
 
 from a2pcli.actions.otp import USE, OneTimePasswords, OtpResult, alarmed, delivery
 from a2pcli.errors import InvalidInput, Problem
-from a2pcli.ledger.records import now_ms
 from a2pcli.listening.api import Answer, Asked, Endpoint
 from a2pcli.listening.listener import Part
 from a2pcli.reporting.values import iso
@@ -104,9 +103,8 @@ def _sent(result: OtpResult) -> Response:
             "attempts_left": result.code.attempts_left,
         }
         return JSONResponse(document)
-    headers = {}
-    if result.until is not None:
-        headers["Retry-After"] = str(max(1, -(-(result.until - now_ms()) // 1000)))
+    seconds = result.seconds
+    headers = {} if seconds is None else {"Retry-After": str(seconds)}
     status = {"gateway": 502, "country": 403}.get(str(result.reason), 429)
     document = {"sent": False, "error": result.reason, "message": result.sentence}
     document["next_at"] = None if result.until is None else iso(result.until)
