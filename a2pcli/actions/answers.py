@@ -16,7 +16,7 @@ in the quotas of account and sender. Audit: ``answer.add`` and ``answer.send``. 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from a2pcli.actions.capacity import quotas_of_test
@@ -46,10 +46,11 @@ def answer_sender(
     keep: KeepNow | None = None,
     compose: Callable[[Answer], Awaitable[str | None]] | None = None,
     others: Callable[[str], Gateway | None] = lambda name: None,
+    opened: Sequence[Gateway] = (),
 ) -> AnswerSender:
     """Return the sender of the ledger's answers, with the gateways of these settings. ``tell`` gets sentences for the
     log; ``keep`` stores receipts and replies that come by the connections of gateways meanwhile; ``compose`` makes
-    texts; ``others`` returns a gateway that is not in the settings."""
+    texts; ``others`` returns a gateway that is not in the settings; ``opened``: only by these, which are open."""
     return AnswerSender(
         ledger,
         lambda name: others(name) or configured_gateway(settings, name),
@@ -57,8 +58,28 @@ def answer_sender(
         keeps_texts=keeps_texts(settings),
         keep=keep,
         compose=compose,
+        opened=opened,
         tell=tell,
     )
+
+
+def answers_while_sending(
+    ledger: Ledger, settings: LoadedSettings, tell: Callable[[str], None]
+) -> Callable[[Sequence[Gateway]], AnswerSender]:
+    """Return what makes the sender of answers to replies that the gateways of a run hear while it is sent. Rules that
+    are wrong answer nothing: the listener says why."""
+
+    def make(gateways: Sequence[Gateway]) -> AnswerSender:
+        from a2pcli.actions.composing import Composer
+        from a2pcli.actions.reply_rules import load_rules
+
+        try:
+            compose = Composer(ledger, settings, load_rules(settings), tell).text
+        except InvalidInput:
+            return answer_sender(ledger, settings, tell=tell, opened=gateways)
+        return answer_sender(ledger, settings, tell=tell, compose=compose, opened=gateways)
+
+    return make
 
 
 def send_now(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from a2pcli.actions.callback_doors import Heard
 from a2pcli.actions.heard_replies import HeardReply, ReplyDesk, TakenReply, is_stop
 from a2pcli.actions.receipts import tells_optout
 from a2pcli.channels import DEFAULT
@@ -18,10 +20,11 @@ from a2pcli.ledger.receipts import Inbox
 from a2pcli.ledger.records import RunState
 
 if TYPE_CHECKING:
-    from a2pcli.actions.callback_doors import CallbackDoor, Heard
+    from a2pcli.actions.callback_doors import CallbackDoor
     from a2pcli.actions.project import Project
     from a2pcli.config.load import LoadedSettings
     from a2pcli.contacts.receipt_file import Receipt
+    from a2pcli.gateways.base import WrittenReply
     from a2pcli.gateways.callbacks import Reply
     from a2pcli.ledger.records import Run
     from a2pcli.ledger.store import Ledger
@@ -73,6 +76,8 @@ class HeardStore:
         self._tells = tells_optout(settings)
         self._inbox, self._matching = Inbox(ledger), Inbox(ledger)
         self._channels = channels
+        self._keeping = threading.Lock()
+        """Callbacks are kept by one thread; what gateways hear that send answers comes from others."""
         now = time.monotonic()
         self._runs = dict.fromkeys((run.id for run in ledger.runs.all(RECENT)), now)
         self._looked: dict[str, float] = {}
@@ -114,6 +119,10 @@ class HeardStore:
                 return
 
     def _keep_once(self, heard: Sequence[Heard]) -> HeardCounts:
+        with self._keeping:
+            return self._kept(heard)
+
+    def _kept(self, heard: Sequence[Heard]) -> HeardCounts:
         done = HeardCounts()
         receipts: dict[str, list[Receipt]] = defaultdict(list)
         for one in heard:
@@ -136,11 +145,18 @@ class HeardStore:
         self._runs.update(dict.fromkeys(runs_of(one for theirs in receipts.values() for one in theirs), now))
         return done
 
+    def keep_heard(self, receipts: Sequence[Receipt], replies: Sequence[WrittenReply], gateway: str) -> None:
+        """Store what a gateway hears on the connection by which it sends answers."""
+        from a2pcli.gateways.callbacks import Reply
+
+        heard = tuple(Reply(one.sender, one.to or "", one.text, at=one.received_at) for one in replies)
+        self.keep([Heard(gateway, receipts, heard)])
+
     def _take_replies(self, heard: Heard, done: HeardCounts) -> None:
         for one in heard.replies:
             taken: TakenReply = self._desk.take(
                 HeardReply(one.sender, one.to or None, one.body, one.at, _id_of(one), one.is_opt_out),
-                channel=self._channels.get(heard.gateway, DEFAULT),
+                channel=one.channel or self._channels.get(heard.gateway, DEFAULT),
                 gateway=heard.gateway,
                 source=self._source(heard.gateway),
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ from a2pcli.addresses.kinds import Kind
 from a2pcli.addresses.phone.numbers import PhonePolicy, normalise
 from a2pcli.channels import channel_of
 from a2pcli.dataclass import dataclass
+from a2pcli.errors import InvalidInput, LedgerError
 from a2pcli.ledger.records import now_ms
 from a2pcli.ledger.replies import KeptReply
 from a2pcli.ledger.sender_names import sender_scope
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from a2pcli.actions.incoming import AsksPeople
     from a2pcli.config.load import LoadedSettings
     from a2pcli.ledger.store import Ledger
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +59,24 @@ class TakenReply:
 
 class ReplyDesk:
     """Acts on heard replies, keeps and answers them. ``take`` belongs into a transaction. Raises ``InvalidInput`` if
-    the texts of answers are wrong. ``asking`` may have open questions for people."""
+    texts or rules of answers are wrong; with ``must_answer`` off, nothing is answered then, and opt-outs count all the
+    same. ``asking`` may have open questions for people."""
 
-    def __init__(self, ledger: Ledger, settings: LoadedSettings, asking: Sequence[AsksPeople] = ()) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        settings: LoadedSettings,
+        asking: Sequence[AsksPeople] = (),
+        *,
+        must_answer: bool = True,
+    ) -> None:
         self._ledger, self._settings = ledger, settings
-        self._responder = Responder(ledger, settings, asking)
+        self._responder: Responder | None = None
+        try:
+            self._responder = Responder(ledger, settings, asking)
+        except InvalidInput:
+            if must_answer:
+                raise
 
     @cached_property
     def _keywords(self) -> frozenset[str]:
@@ -88,22 +106,40 @@ class ReplyDesk:
         programme = self._ledger.replies.programme_of(address, now if at is None else at)
         programme = programme or self._settings.settings.programme
         scope = self._scope(programme, one.to, gateway)
-        question = self._responder.open_question(address, gateway, one.to, now)
-        asked = question is not None or self._responder.has_open_survey(address, gateway, one.to, now)
+        question, is_asked = self._asked(address, gateway, one.to, now)
         done = handle_reply(
             self._ledger, address, one.text, scope,
             keywords=self._keywords, now=now, written_at=one.at, is_opt_out=one.is_opt_out,
-            survey_open=asked,
+            survey_open=is_asked,
         )  # fmt: skip
         mine = done.kept(one.to, at, gateway, one.id)
         keep_reply(self._ledger, done, mine, scope, source, keep_texts=texts, now=now, run=run)
-        answered = self._responder.respond(
+        answered = self._respond(
             Incoming(
                 address, one.text, channel, gateway, one.to, one.at, mine.event, now, done, scope,
                 programme, one.is_opt_out, question,
             )
         )  # fmt: skip
         return TakenReply(done, answered=answered)
+
+    def _asked(self, address: str, gateway: str, to: str | None, now: int) -> tuple[str | None, bool]:
+        """The open question of a rule, and whether any question is open."""
+        if self._responder is None:
+            return None, False
+        question = self._responder.open_question(address, gateway, to, now)
+        return question, question is not None or self._responder.has_open_survey(address, gateway, to, now)
+
+    def _respond(self, incoming: Incoming) -> str | None:
+        """Answer a reply. A defect in that must not keep an opt-out from being stored."""
+        if self._responder is None:
+            return None
+        try:
+            return self._responder.respond(incoming)
+        except LedgerError:
+            raise
+        except Exception as error:
+            log.warning("a reply was stored and not answered: %s", type(error).__name__)
+            return None
 
     def _scope(self, programme: str | None, to: str | None, gateway: str) -> Scope:
         """What a STOP is for, as the settings say; everything if it cannot be told."""

@@ -35,6 +35,11 @@ class Incoming:
     question: str | None = None
     """The question of a rule that was open for the person."""
 
+    @property
+    def written_at(self) -> int:
+        """When it was written, or when it came if that is not known (UTC ms)."""
+        return self.now if self.at is None else min(self.at, self.now)
+
     def answer(
         self, kind: str, body: str | None, until_at: int, *, anyway: bool = False, key: str | None = None,
         compose: Mapping[str, Any] | None = None,

@@ -33,7 +33,7 @@ class LiveInbox:
     ) -> None:
         self._ledger, self._run, self._settings = ledger, run, settings
         self._while_doing = while_doing
-        self._desk = ReplyDesk(ledger, settings)
+        self._desk = ReplyDesk(ledger, settings, must_answer=False)
         self._tells = tells_optout(settings)
         self._replies = self._stopped = self._unreadable = self._told = 0
         self._to_review: list[HandledReply] = []

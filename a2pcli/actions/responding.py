@@ -95,8 +95,7 @@ class Responder:
         )
         if text is None:
             return None
-        written = incoming.now if incoming.at is None else min(incoming.at, incoming.now)
-        answer = incoming.answer(kind, text, written + FIVE_MINUTES, anyway=anyway)
+        answer = incoming.answer(kind, text, incoming.written_at + FIVE_MINUTES, anyway=anyway)
         return kind if self._ledger.answers.add(answer, now=incoming.now) is not None else None
 
 

@@ -132,7 +132,11 @@ class RuleDesk:
     ) -> NewAnswer:
         compose = {"rule": rule, "key": key, "reply": incoming.text[:1000], "groups": groups or {}}
         return incoming.answer(
-            KEYWORD, None, incoming.now + HOUR, key=f"{KEYWORD}:{rule}:{incoming.event}", compose=compose
+            KEYWORD,
+            None,
+            incoming.written_at + HOUR,
+            key=f"{KEYWORD}:{rule}:{incoming.event}",
+            compose=compose,
         )
 
     def _may_answer(self, incoming: Incoming, rule: str) -> bool:

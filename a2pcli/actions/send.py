@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from a2pcli.actions import resuming
+from a2pcli.actions.answers import answers_while_sending
 from a2pcli.actions.capacity import quota_notes
 from a2pcli.actions.gateway_check import check_gateways
 from a2pcli.actions.gateways import check_delivery, gateways_together, run_gateway
@@ -349,8 +350,9 @@ class _Call:
             stop_on_signals(stop, watcher.stopping),
         ):
             work = send_run(
-                ledger, run, gateway, options, stop=stop, on_progress=on_progress, keep=inbox.keep
-            )
+                ledger, run, gateway, options, stop=stop, on_progress=on_progress, keep=inbox.keep,
+                answers=answers_while_sending(ledger, self.settings, self.tell),
+            )  # fmt: skip
             gc.freeze()  # what was imported need not be looked through again and again: 5% of sending
             result = asyncio.run(work)
             for one in parts_of(gateway):

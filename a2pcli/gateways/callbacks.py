@@ -83,6 +83,8 @@ class Reply:
     media: tuple[str, ...] = ()
     part: tuple[str, int, int] | None = None
     is_opt_out: bool = False
+    channel: str | None = None
+    """The channel that it came by, if the provider says so."""
 
 
 @runtime_checkable
@@ -166,6 +168,7 @@ def told(
 def one_reply(
     *, sender: object, to: object, body: object, id: object = None, at: object = None, reference: object = None,
     media: Iterable[object] = (), part: tuple[object, object, object] | None = None, is_opt_out: bool = False,
+    channel: str | None = None,
 ) -> tuple[Reply, ...]:  # fmt: skip
     """Return the reply of a request; empty without a sender."""
     person, text = as_text(sender), as_text(body)
@@ -177,7 +180,7 @@ def one_reply(
     return (
         Reply(
             number(person), number(as_text(to) or ""), text or "", as_text(id), when, as_text(reference), urls,
-            _part(part), is_opt_out,
+            _part(part), is_opt_out, channel,
         ),
     )  # fmt: skip
 

@@ -9,7 +9,7 @@ import secrets
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import and_, func, insert, select, update
+from sqlalchemy import and_, insert, select, update
 from sqlalchemy.engine import RowMapping
 
 from a2pcli.addresses.kinds import forms_of
@@ -135,12 +135,6 @@ class Conversations(SubStore):
                 query = query.where(column == value)
         with self._ledger.reading() as connection:
             return [_of(row) for row in connection.execute(query).mappings()]
-
-    def count_open(self) -> int:
-        """Return how many conversations are open."""
-        with self._ledger.reading() as connection:
-            query = select(func.count()).select_from(conversations).where(_c.state == OPEN)
-            return int(connection.execute(query).scalar_one())
 
     def change(self, one: Conversation, action: str, by: str, **values: Any) -> Conversation:
         """Change a conversation. Audit: ``action`` with who did it."""

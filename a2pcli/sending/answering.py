@@ -74,8 +74,9 @@ class AnswerSender:
     ``make`` returns a configured gateway by name and raises ``A2PError``; ``quotas`` returns the quotas that a message
     through a gateway counts in. ``keeps_texts``: whether a text stays in the ledger once it is settled. ``keep`` stores
     what gateways hear on their connection meanwhile. ``compose`` returns the text of an answer that has none yet, None
-    if there is nothing to say; without it, such answers are left to another process. ``tell`` gets sentences for the
-    log, without addresses.
+    if there is nothing to say; without it, such answers are left to another process. ``opened``: only answers by these
+    gateways are sent; they are open, and somebody else closes them. ``tell`` gets sentences for the log, without
+    addresses.
     """
 
     def __init__(
@@ -87,12 +88,14 @@ class AnswerSender:
         keeps_texts: bool = True,
         keep: KeepNow | None = None,
         compose: Callable[[Answer], Awaitable[str | None]] | None = None,
+        opened: Sequence[Gateway] = (),
         tell: Callable[[str], None] = log.warning,
     ) -> None:
         self._ledger, self._make, self._quotas = ledger, make, quotas
         self._keeps_texts, self._keep, self._tell = keeps_texts, keep, tell
         self._compose = compose
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="answers")
+        self._opened = {one.name: one for one in opened}
         self._gateways: dict[str, Gateway] = {}
         self._opening: dict[str, asyncio.Lock] = {}
         self._busy: dict[tuple[str, str], asyncio.Task[None]] = {}
@@ -124,6 +127,8 @@ class AnswerSender:
         for answer in due:
             whose = (answer.gateway, answer.address)
             if _is_to_be_composed(answer) and self._compose is None:
+                continue
+            if self._opened and answer.gateway not in self._opened:
                 continue
             if whose not in self._busy and len(self._busy) < AT_ONCE:
                 self._mine.add(answer.number)
@@ -249,6 +254,8 @@ class AnswerSender:
 
     async def _gateway(self, name: str) -> Gateway:
         """Return the open gateway. Raises ``A2PError``."""
+        if name in self._opened:
+            return self._opened[name]
         async with self._opening.setdefault(name, asyncio.Lock()):
             if name not in self._gateways:
                 gateway = self._make(name)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from a2pcli.errors import GatewayUnusable, InvalidInput, LedgerUnavailable, Problem
@@ -24,6 +24,7 @@ from a2pcli.ledger.records import Claimed, Exchange, Run, RunState
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import State
 from a2pcli.sending import endings, timing
+from a2pcli.sending.answering_heard import HeardAnswers, MakeSender
 from a2pcli.sending.display import Display
 from a2pcli.sending.end_of_run import EndOfRun
 from a2pcli.sending.fallback_rule import FallbackRule
@@ -53,12 +54,14 @@ async def send_run(
     on_progress: Callable[[Progress], None],
     clock: Callable[[], int] | None = None,
     keep: KeepNow | None = None,
+    answers: MakeSender | None = None,
 ) -> SendResult:
     """Send what the run still has planned, and return how it ended.
 
     Opens and closes the gateway, and holds the run's lock meanwhile. A gateway that cannot be used is a result: the
     run is ``paused`` and everything not accepted stays ``planned``. ``clock`` returns UTC milliseconds (default: a
-    ``timing.SteadyClock``). ``keep`` stores receipts and replies that arrive meanwhile, on the ledger's thread.
+    ``timing.SteadyClock``). ``keep`` stores receipts and replies that arrive meanwhile, on the ledger's thread;
+    ``answers`` returns what sends the answers to them by the gateways of the run.
 
     Raises ``RunBusy`` if another process holds the lock, ``InvalidInput`` if the gateway cannot do what the run
     needs, ``LedgerError`` if the ledger stops accepting results (messages in flight are ``unknown`` at the next
@@ -70,11 +73,18 @@ async def send_run(
     clock = clock or timing.SteadyClock()
     with sender_lock(ledger, run, shared=True) as hold:
         writer = LedgerWriter(ledger, run, clock, stop)
-        let_keep(gateway, writer, keep)
+        answering = HeardAnswers(gateway, answers)
+        let_keep(gateway, writer, keep, answering.heard)
         try:
-            return await _Sending(run, writer, gateway, options, stop, on_progress, clock, hold).whole()
+            sending = _Sending(run, writer, gateway, options, stop, on_progress, clock, hold)
+            sending.before_close = answering.end
+            return await sending.whole()
         finally:
             writer.close()
+
+
+async def _nothing() -> None:
+    """Nothing is to be ended before the gateway is closed."""
 
 
 class _Sending:
@@ -137,6 +147,7 @@ class _Sending:
             self._display,
             clock,
         )
+        self.before_close: Callable[[], Awaitable[None]] = _nothing
         self._dropped = self._jumped = False
         self._is_in_doubt = False  # whether the ledger's file seemed to be gone
         self._looked_after, self._round_at = 0.0, self._started
@@ -188,6 +199,8 @@ class _Sending:
         finally:
             await self._following.end()
             await self._dispatcher.end()
+            with suppress(Exception):
+                await self.before_close()
             with suppress(Exception):
                 await self._gateway.close()
         return await self._result(self._policy.ended or Ended.FINISHED, self._policy.reason)

@@ -24,13 +24,16 @@ KeepNow: TypeAlias = "Callable[[Sequence[Receipt], Sequence[WrittenReply], str],
 """Stores receipts and replies of the named gateway durably, on the calling thread."""
 
 
-def let_keep(gateway: Gateway, writer: LedgerWriter, keep: KeepNow | None) -> None:
-    """Have each gateway that receives receipts or replies store them through ``keep`` on the ledger's thread."""
+def let_keep(
+    gateway: Gateway, writer: LedgerWriter, keep: KeepNow | None, heard: Callable[[], None] = lambda: None
+) -> None:
+    """Have each gateway that receives receipts or replies store them through ``keep`` on the ledger's thread; ``heard``
+    is called once replies are stored."""
     if keep is None:
         return
     for one in parts_of(gateway):
         if isinstance(one, HearsBack):
-            one.keep = _kept(one.name, writer, keep)
+            one.keep = _kept(one.name, writer, keep, heard)
 
 
 def let_keep_here(gateways: Iterable[Gateway], keep: KeepNow) -> None:
@@ -50,9 +53,11 @@ def let_keep_here(gateways: Iterable[Gateway], keep: KeepNow) -> None:
             one.keep = kept_for(one.name)
 
 
-def _kept(name: str, writer: LedgerWriter, keep: KeepNow) -> Keep:
+def _kept(name: str, writer: LedgerWriter, keep: KeepNow, heard: Callable[[], None]) -> Keep:
     async def kept(receipts: Sequence[Receipt], replies: Sequence[WrittenReply]) -> None:
         await writer.keep(lambda: keep(receipts, replies, name))
+        if replies:
+            heard()
 
     return kept
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections import Counter
 from pathlib import Path
 
+import httpx
 import pytest
 from answerkit import ANN, BEN, ENVIRON, SHOP, kannel, says, wait
 from clikit import Project
-from listenkit import listener, query
+from listenkit import Listener, listener, query
 
 from a2pcli.actions.confirming import ConfirmationTexts
 from a2pcli.config.load import load_settings
@@ -212,3 +215,38 @@ def test_each_language_has_its_texts_and_none_of_them_can_be_taken_for_a_stop(la
 )
 def test_a_stop_is_told_from_what_only_sounds_like_one(text: str, meaning: Meaning) -> None:
     assert classify(text).meaning is meaning
+
+
+def test_a_listener_killed_under_load_confirms_nobody_twice_and_forgets_nobody(project: Project) -> None:
+    people = [f"+4479112{number:05d}" for number in range(80)]
+    acknowledged: list[str] = []
+
+    def writes(heard: Listener, some: list[str]) -> None:
+        for one in some:
+            try:
+                if says(heard, one, "STOP", id=f"s{one}") == 200:
+                    acknowledged.append(one)
+            except httpx.TransportError:
+                return
+
+    with kannel() as provider:
+        with listener(project.folder, settings=provider.settings(REPLIES)) as heard:
+            threads = [threading.Thread(target=writes, args=(heard, people[part::4])) for part in range(4)]
+            for one in threads:
+                one.start()
+            assert wait(lambda: len(provider.got) >= 15)
+            heard.process.kill()
+            for one in threads:
+                one.join()
+        with listener(project.folder, settings=None) as again:
+            writes(again, people)
+            waiting = "SELECT count(*) AS n FROM answers WHERE state = 'planned'"
+            assert wait(lambda: query(project, waiting) == [{"n": 0}], 40)
+            assert again.stop() == 0
+    rows = query(project, "SELECT address, state FROM answers")
+    assert sorted(one["address"] for one in rows) == people
+    assert {one["state"] for one in rows} <= {"accepted", "submitting"}
+    got = Counter(to for _, to, _ in provider.got)
+    assert max(got.values()) == 1
+    assert {one["address"] for one in rows if one["state"] == "accepted"} <= set(got)
+    assert project.run("ledger", "check", **ENVIRON).status == 0

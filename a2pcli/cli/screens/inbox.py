@@ -78,7 +78,7 @@ def shown_lines(found: Shown) -> Iterator[str]:
 
 def _who(said: Said) -> str:
     if not said.is_ours:
-        return f"person ({said.kind})"
+        return f"person ({'other' if said.kind == 'none' else said.kind})"
     return f"we ({said.kind}{'' if said.state == 'accepted' else f', {said.state}'})"
 
 

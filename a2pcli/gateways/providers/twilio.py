@@ -263,6 +263,7 @@ class TwilioProvider(Provider):
                 id=identifier,
                 media=files,
                 is_opt_out=form.get("OptOutType") == "STOP",
+                channel=_channel(form.get("From")),
             )
         )
 
@@ -324,6 +325,12 @@ def _address(channel: str, address: str) -> str:
     return f"{channel}:{address}" if channel in _PREFIXED and ":" not in address else address
 
 
+def _channel(address: Any) -> str | None:
+    """Return the channel that stands before an address; None for SMS and MMS, which have none."""
+    kind, colon, _ = address.partition(":") if isinstance(address, str) else ("", "", "")
+    return kind if colon and kind in _PREFIXED else None
+
+
 def _bare(address: Any) -> Any:
     """Return the address without the channel's prefix."""
     kind, colon, rest = address.partition(":") if isinstance(address, str) else ("", "", "")
@@ -341,7 +348,7 @@ def _listed_receipt(one: Mapping[str, Any]) -> tuple[Receipt, ...]:
 def _listed_reply(one: Mapping[str, Any]) -> tuple[Reply, ...]:
     return one_reply(
         sender=_bare(one.get("from")), to=_bare(one.get("to")), body=one.get("body") or "(no text)",
-        id=one.get("sid"), at=one.get("date_sent"),
+        id=one.get("sid"), at=one.get("date_sent"), channel=_channel(one.get("from")),
     )  # fmt: skip
 
 

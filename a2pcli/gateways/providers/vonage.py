@@ -350,7 +350,10 @@ def _of_messages_api(request: CallbackRequest, data: dict[str, Any]) -> Callback
     )
     body = data.get("text") or inside(data, "message", "content", "text")
     media = [inside(data, kind, "url") for kind in ("image", "video", "audio", "file", "vcard")]
-    return Callback(replies=one_reply(sender=sender, to=to, body=body, id=identifier, at=at, media=media))
+    channel = data.get("channel") if data.get("channel") in ("whatsapp", "rcs", "mms") else None
+    return Callback(
+        replies=one_reply(sender=sender, to=to, body=body, id=identifier, at=at, media=media, channel=channel)
+    )
 
 
 def _signatures(fields: Mapping[str, str], secret: str, length: int) -> Iterable[str]:

@@ -36,8 +36,9 @@ def part(listener: Listener) -> Part:
 
         compose = Composer(ledger, settings, rules, tell).text
         sender = answer_sender(
-            ledger, settings, tell=tell, compose=compose, others=webhooks(ledger, settings, rules, wake)
-        )
+            ledger, settings, tell=tell, keep=listener.store.keep_heard, compose=compose,
+            others=webhooks(ledger, settings, rules, wake),
+        )  # fmt: skip
         listener.store.on_answers = wake
         try:
             await sender.run()
@@ -49,7 +50,7 @@ def part(listener: Listener) -> Part:
     def take(asked: Asked) -> Answer:
         found = post_answer(
             ledger, settings, asked.parameters["conversation"], asked.json(), asked.token.name
-        )
+        )  # fmt: skip
         listener.store.on_answers()
         return found
 
