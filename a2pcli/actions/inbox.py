@@ -90,10 +90,15 @@ def assign(project: Project, code: str, to: str | None) -> Conversation:
 def close(project: Project, code: str) -> Conversation:
     """Close a conversation; the next reply opens a new one. Audit: ``inbox.close``."""
     with project.ledger_to_record() as ledger:
-        one = found_conversation(ledger, code)
-        if one.state == CLOSED:
-            return one
-        return ledger.conversations.change(one, "inbox.close", user(), state=CLOSED, closed_at=now_ms())
+        return close_by(ledger, code, user())
+
+
+def close_by(ledger: Ledger, code: str, by: str) -> Conversation:
+    """Close a conversation in an open ledger. Raises ``UsageError`` if it is not there. Audit: ``inbox.close``."""
+    one = found_conversation(ledger, code)
+    if one.state == CLOSED:
+        return one
+    return ledger.conversations.change(one, "inbox.close", by, state=CLOSED, closed_at=now_ms())
 
 
 def post_answer(

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from a2pcli.actions.overview import receipts_now, replies_now, runs_now
+from a2pcli.actions.overview import inbox_now, receipts_now, replies_now, runs_now
 from a2pcli.dataclass import dataclass
 from a2pcli.moments import minute, zone_name
 from a2pcli.reporting.values import instead_of_sending, iso, money_with_unpriced
@@ -61,6 +61,29 @@ class ShownLine:
     note: str
 
 
+@dataclass(frozen=True, slots=True)
+class ShownMessage:
+    """A message of a conversation. ``note`` says what became of one of ours."""
+
+    at: Moment
+    is_ours: bool
+    text: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShownConversation:
+    """An open conversation. ``turn`` changes with each answer: what is sent twice from one page is sent once."""
+
+    code: str
+    who: str
+    why: str
+    assignee: str
+    at: Moment
+    turn: str
+    messages: Sequence[ShownMessage]
+
+
 def moment(at: int) -> Moment:
     """A moment (UTC milliseconds) in the time zone of this machine."""
     return Moment(minute(at), iso(at) or "")
@@ -82,6 +105,14 @@ class Board:
         """The newest runs."""
         return self._fresh("runs", lambda: [_run(line) for line in runs_now(self._store.ledger, ROWS)])
 
+    def inbox(self) -> Sequence[ShownConversation]:
+        """The conversations that wait for a person."""
+        return self._fresh("inbox", self._inbox)
+
+    def forget(self) -> None:
+        """Something was changed here, and is to be seen at once."""
+        self._kept.clear()
+
     def replies(self) -> Sequence[ShownLine]:
         """The newest replies."""
         return self._fresh("replies", self._replies)
@@ -89,6 +120,23 @@ class Board:
     def receipts(self) -> Sequence[ShownLine]:
         """The newest receipts."""
         return self._fresh("receipts", self._receipts)
+
+    def _inbox(self) -> list[ShownConversation]:
+        return [
+            ShownConversation(
+                one.code,
+                f"{one.who} ({one.channel})",
+                one.why,
+                one.assignee or "",
+                moment(one.heard_at),
+                str(one.answered_at or one.heard_at),
+                [
+                    ShownMessage(moment(said.at), said.is_ours, said.text or "", said.state or "")
+                    for said in one.said
+                ],
+            )
+            for one in inbox_now(self._store.ledger, ROWS)
+        ]
 
     def _replies(self) -> list[ShownLine]:
         return [

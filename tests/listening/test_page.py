@@ -14,6 +14,7 @@ from clikit import Project
 from listenkit import ENVIRON
 from partkit import PUBLIC, InProcess, in_process
 
+from a2pcli.ledger.conversations import Heard
 from a2pcli.listening import board, sessions
 from a2pcli.listening.sessions import IDLE, LASTS, Sessions
 from a2pcli.listening.tokens import Token
@@ -139,6 +140,72 @@ def test_no_other_site_can_log_in_or_out(shop: Project) -> None:
         assert ask("/logout", {"csrf": csrf}, Origin="https://hooks.example.com") == 303
         assert heard.ask("GET", "/live", headers=cookie).status_code == 401
         assert heard.ask("GET", "/logout", headers=cookie).status_code == 405
+
+
+def conversation(heard: InProcess, address: str = "+447911123456") -> str:
+    """The code of an open conversation with somebody who wrote by the outbox."""
+    asked = Heard(address, "sms", "outbox", "Shop", None, "no rule is for it")
+    return heard.listener.store.ledger.conversations.hear(asked).code
+
+
+def test_the_inbox_is_answered_and_closed_on_the_page_once(shop: Project) -> None:
+    with logged_in(shop, DESK) as (heard, cookie):
+        code, other = conversation(heard), conversation(heard, "+447911123457")
+        text = heard.ask("GET", "/", headers=cookie).text
+        assert "no rule is for it" in text
+        assert "447911123456" not in text
+        csrf = csrf_of(text)
+        turn = re.search(r'name="turn" value="([^"]+)"', text)
+        assert turn
+
+        def send(what: str, **fields: str) -> httpx.Response:
+            data = {"csrf": csrf, "turn": turn[1], **fields}
+            return heard.ask("POST", f"/inbox/{what}", data=data, headers=cookie)
+
+        done = send(f"{code}/reply", text="We open at nine.")
+        assert (done.status_code, done.headers["Location"]) == (303, "../../#inbox")
+        again = send(f"{code}/reply", text="We open at nine.")
+        assert (again.status_code, "was sent from this page before" in again.text) == (409, True)
+        assert "We open at nine." in heard.ask("GET", "/", headers=cookie).text
+        for wrong in ({"csrf": "guess"}, {"csrf": ""}):
+            assert send(f"{other}/close", **wrong).status_code == 403
+        assert send("c2222222/reply", text="x").status_code == 400
+        assert "What you wrote" in send("c2222222/reply", text="Long text").text
+        assert send(f"{other}/reply", text=" ").status_code == 400
+        assert send(f"{other}/close").status_code == 303
+        assert send(f"{other}/close").status_code == 303
+        assert send(f"{code}/reply", text="Bye", turn="next", close="yes").status_code == 303
+        assert "Nothing waits in the inbox" in heard.ask("GET", "/", headers=cookie).text
+        gone = heard.ask("POST", f"/inbox/{code}/reply", data={"text": "Kept", "csrf": csrf})
+        assert (gone.status_code, "Kept" in gone.text) == (401, True)
+        ledger = heard.listener.store.ledger
+        assert [one.text for one in ledger.conversations.said(ledger.conversations.by_code(code)) if one.is_ours] == [
+            "We open at nine.", "Bye",
+        ]  # fmt: skip
+    trail = [one["action"] for one in shop.run("audit", "list", "--all", "--json").json["entries"]]
+    assert (trail.count("inbox.reply"), trail.count("inbox.close"), trail.count("answer.add")) == (2, 1, 2)
+
+
+def test_nobody_who_opted_out_is_answered_on_the_page(shop: Project) -> None:
+    shop.run("optout", "add", "07911123456")
+    with logged_in(shop, DESK) as (heard, cookie):
+        code = conversation(heard)
+        csrf = csrf_of(heard.ask("GET", "/", headers=cookie).text)
+        refused = heard.ask("POST", f"/inbox/{code}/reply", data={"csrf": csrf, "text": "Hi"}, headers=cookie)
+    assert refused.status_code == 400
+    assert "has opted out" in refused.text
+
+
+def test_a_token_that_only_reads_answers_nobody(shop: Project) -> None:
+    shop.write("shop.txt", SHOP)
+    settings = SETTINGS.replace("scopes: [events]", "scopes: [read]")
+    with in_process(shop.folder, settings) as heard:
+        cookie = {"Cookie": login(heard, SHOP).headers["Set-Cookie"].partition(";")[0]}
+        text = heard.ask("GET", "/", headers=cookie).text
+        assert "Inbox" not in text
+        code = conversation(heard)
+        data = {"csrf": csrf_of(text), "text": "Hi"}
+        assert heard.ask("POST", f"/inbox/{code}/reply", data=data, headers=cookie).status_code == 403
 
 
 def test_a_session_ends_with_its_token(shop: Project) -> None:

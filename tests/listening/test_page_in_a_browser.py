@@ -13,6 +13,9 @@ import pytest
 from clikit import Project
 from listenkit import ENVIRON, Listener, listener
 
+from a2pcli.ledger.conversations import Heard
+from a2pcli.ledger.store import Ledger
+
 CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome") or shutil.which("chromium-browser")
 DRIVER = shutil.which("chromedriver")
 pytestmark = pytest.mark.skipif(
@@ -88,6 +91,10 @@ message: "Hi {{ first_name }}, 20% off. Opt out: {{ unsubscribe_url }}"
 """
 
 
+def hears(ledger: Ledger, why: str) -> None:
+    ledger.conversations.hear(Heard("+447911123456", "sms", "outbox", "Shop", None, why))
+
+
 def until(what: Callable[[], Any], seconds: float = 30) -> Any:
     end = time.monotonic() + seconds
     while not (found := what()) and time.monotonic() < end:
@@ -128,7 +135,7 @@ def fits_and_is_readable(browser: Any) -> None:
             assert browser.execute_script(PALE) == [], (width, dark)
     small = (
         "return [...document.querySelectorAll('button, input:not([type=hidden]):not([hidden])')]"
-        ".filter(e => e.offsetHeight < 44).length"
+        ".filter(e => (e.type === 'checkbox' ? e.closest('label') : e).offsetHeight < 44).length"
     )
     assert browser.execute_script(small) == 0
     unnamed = (
@@ -181,7 +188,19 @@ def test_by_keyboard_alone_one_logs_in_and_sees_a_run_come_by_itself(
     project.write("replies.csv", "phone,text\n07911123456,<b onclick=alert(1)>Is it open on Sunday?</b>\n")
     project.run("optout", "replies", "replies.csv", **ENVIRON)
     until(lambda: "open on Sunday?</b>" in text_of(browser, "#live"))
-    fits_and_is_readable(browser)
+    with Ledger.open_with(str(project.folder / ".a2pcli/ledger.db"), None) as ledger:
+        hears(ledger, "no rule is for it")
+        until(lambda: "no rule is for it" in text_of(browser, "#live"))
+        browser.find_element(By.TAG_NAME, "textarea").send_keys("We open at nine")
+        hears(ledger, "another reason")
+        time.sleep(6)
+        assert (
+            browser.execute_script("return document.querySelector('textarea').value") == "We open at nine"
+        ), "what is being written stays"
+        fits_and_is_readable(browser)
+        size(browser, 1280)
+        browser.find_element(By.TAG_NAME, "textarea").send_keys(Keys.TAB, Keys.ENTER)
+        until(lambda: "We open at nine" in text_of(browser, "#live li.ours"))
     is_of_one_place(browser, heard.url)
 
     assert browser.execute_script("return document.cookie") == "", "scripts cannot read the cookie"

@@ -11,9 +11,10 @@
     if (state.textContent !== text) state.textContent = text;
   }
 
-  function hasFocus(section) {
+  function isUsed(section) {
     const focused = document.activeElement;
-    return section.contains(focused) && focused.matches("input, textarea, button, summary");
+    if ([...section.querySelectorAll("textarea")].some((one) => one.value)) return true;
+    return section.contains(focused) && focused.matches("input, textarea, button");
   }
 
   function update(text) {
@@ -22,7 +23,7 @@
     for (const section of fresh.querySelectorAll("section")) {
       const name = section.getAttribute("aria-labelledby");
       const old = live.querySelector('section[aria-labelledby="' + name + '"]');
-      if (!old || old.innerHTML === section.innerHTML || hasFocus(old)) continue;
+      if (!old || old.innerHTML === section.innerHTML || isUsed(old)) continue;
       const place = old.contains(document.activeElement) ? document.activeElement.id : "";
       old.replaceWith(section);
       if (place) document.getElementById(place).focus({preventScroll: true});

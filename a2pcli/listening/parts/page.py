@@ -10,7 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from a2pcli.errors import LedgerError
+from a2pcli.actions.inbox import close_by, post_answer
+from a2pcli.errors import A2PError, LedgerError
 from a2pcli.listening.board import Board, zone_now
 from a2pcli.listening.bodies import AGAIN, headers_of
 from a2pcli.listening.listener import Busy, Part
@@ -28,6 +29,8 @@ SCOPES = frozenset({"read", "inbox"})
 
 LARGEST = 20_000
 """Bytes of a form."""
+
+SENT_BEFORE = "An answer was sent from this page before, so this one was not. The inbox shows what was sent."
 
 Answer = Callable[["Visit"], Awaitable[Response]]
 
@@ -90,6 +93,8 @@ class Page:
             Route("/live", Answers(self._listener, self.live, "GET")),
             Route("/login", Answers(self._listener, self.login, "POST")),
             Route("/logout", Answers(self._listener, self.logout, "POST")),
+            Route("/inbox/{code}/reply", Answers(self._listener, self.reply, "POST")),
+            Route("/inbox/{code}/close", Answers(self._listener, self.close, "POST")),
             Route("/assets/style.css", Asset("style.css")),
             Route("/assets/board.css", Asset("board.css")),
             Route("/assets/board.js", Asset("board.js")),
@@ -133,6 +138,47 @@ class Page:
         self._sessions.end(visit.cookie)
         return _back(visit.cookie_header("", 0))
 
+    async def reply(self, visit: Visit) -> Response:
+        """Answer the person of a conversation."""
+        code, text = visit.scope["path_params"]["code"], visit.form.get("text", "")
+
+        def work(token: Token) -> str:
+            ledger, settings = self._listener.store.ledger, self._listener.settings
+            document = {"text": text, "id": visit.form.get("turn"), "close": "close" in visit.form}
+            done = post_answer(ledger, settings, code, document, token.name)
+            self._listener.store.on_answers()
+            return SENT_BEFORE if done["duplicate"] else ""
+
+        return await self._changed(visit, work)
+
+    async def close(self, visit: Visit) -> Response:
+        """Close a conversation."""
+        code = visit.scope["path_params"]["code"]
+
+        def work(token: Token) -> str:
+            close_by(self._listener.store.ledger, code, token.name)
+            return ""
+
+        return await self._changed(visit, work)
+
+    async def _changed(self, visit: Visit, work: Callable[[Token], str]) -> Response:
+        """Do what a form of the inbox asks for, and go back to the page; say what is wrong if it cannot be done."""
+        found = self._sessions.of(visit.cookie)
+        if found is None:
+            return _problem(401, "You are logged out. Log in again, then send it once more.", visit)
+        session, token = found
+        if not self._is_own(visit, session) or "inbox" not in token.scopes:
+            return _problem(403, "This was not sent from the inbox of this page.", visit)
+        try:
+            problem = await self._listener.workers.run(work, token)
+        except (LedgerError, Busy):
+            return _problem(503, "It could not be saved just now. Please try again in a minute.", visit)
+        except A2PError as error:
+            first = error.problems[0]
+            return _problem(400, f"{first.message}{f': {first.hint}' if first.hint else ''}.", visit)
+        self._board.forget()
+        return _problem(409, problem, visit) if problem else _back({}, "../../#inbox")
+
     def _is_own(self, visit: Visit, session: Session) -> bool:
         return visit.is_from_here and is_right(session, visit.form.get("csrf", ""))
 
@@ -160,6 +206,7 @@ class Page:
             "runs": self._board.runs() if reads else None,
             "receipts": self._board.receipts() if reads else None,
             "replies": self._board.replies() if has_inbox else None,
+            "inbox": self._board.inbox() if has_inbox else None,
         }
 
 
@@ -204,6 +251,12 @@ def _login(status: int = 200, problem: str = "", headers: Mapping[str, str] | No
     return page("login", status, headers, problem=problem)
 
 
-def _back(headers: Mapping[str, str]) -> Response:
+def _problem(status: int, problem: str, visit: Visit) -> Response:
+    """A page that says why something was not done, with the text that somebody wrote."""
+    headers = AGAIN if status == 503 else None
+    return page("inbox_problem", status, headers, problem=problem, text=visit.form.get("text", "").strip())
+
+
+def _back(headers: Mapping[str, str], where: str = "./") -> Response:
     """To the page, by a GET."""
-    return Response(status_code=303, headers={**SAFE, "Location": "./", **headers})
+    return Response(status_code=303, headers={**SAFE, "Location": where, **headers})
