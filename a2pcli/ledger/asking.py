@@ -205,6 +205,8 @@ def _columns_read(driver: Any, sql: str) -> set[str]:
 
 def _ask_postgres(connection: Connection, sql: str, some: Sequence[Run] | None, clock: _Clock) -> Answer:
     driver: Any = connection.connection.driver_connection
+    # Connections that only read begin their transactions read-only, in which not even temporary tables can be made.
+    connection.exec_driver_sql("SET TRANSACTION READ WRITE")
     schema = connection.exec_driver_sql("SELECT quote_ident(current_schema())").scalar_one()
     connection.exec_driver_sql(_table("postgresql"))
     if re.search(rf"\b{MESSAGES}\b", sql, re.I):
