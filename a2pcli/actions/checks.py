@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from a2pcli.actions.confirming import ConfirmationTexts
 from a2pcli.actions.fallback_check import fallback_findings
 from a2pcli.actions.files_online import unreachable
 from a2pcli.actions.gateway_check import gateway_problems, route_problems, used_gateways
@@ -126,6 +127,10 @@ def _gateways(checked: Checked, environ: Mapping[str, str] | None = None) -> Ite
         yield from route_problems(checked.campaign, settings)
         yield from fallback_findings(checked.campaign, settings)
     yield from _ledger(settings, environ)
+    try:
+        ConfirmationTexts(settings)
+    except A2PError as error:
+        yield from error.problems
     for name in dict.fromkeys((*used, *settings.settings.gateways)):
         yield from gateway_problems(settings, name, used.get(name, ()), environ)
 

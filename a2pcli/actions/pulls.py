@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from a2pcli.actions.gateway_check import is_known
 from a2pcli.actions.gateways import configured_gateway
 from a2pcli.actions.receipts import tells_optout
+from a2pcli.actions.waiting_answers import send_waiting
 from a2pcli.config.load import unknown_gateway
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, GatewayUnusable, Problem, UsageError
@@ -89,7 +90,8 @@ def pull(
     sleep: Any = asyncio.sleep,
 ) -> list[Pulled]:
     """Read the list of one gateway, or of each that has one. ``since`` (UTC milliseconds) reads from then on; without
-    it, from the end of the last pull, or from the oldest message that waits for its receipt.
+    it, from the end of the last pull, or from the oldest message that waits for its receipt. Answers to replies leave
+    at once.
 
     Raises ``UsageError`` if the gateway has no such list, or none has. Audit: ``receipts.pull``, ``replies.pull``.
     """
@@ -104,6 +106,8 @@ def pull(
             except GatewayUnusable as error:
                 one.done.problem = error.problems[0]
             done.append(one.done)
+        if listed is Listed.REPLIES and any(one.new for one in done):
+            send_waiting(ledger, settings, tell)
         return done
 
 

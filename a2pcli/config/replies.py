@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from a2pcli.config.fields import Region, Strict, Template, Text, YesNo
 
@@ -19,7 +19,18 @@ def _texts(value: object) -> object:
 LanguageOrAll = Annotated[
     str, StringConstraints(strip_whitespace=True, to_lower=True, pattern=r"^(\*|[A-Za-z]{2,3})$")
 ]
-Texts = Annotated[dict[LanguageOrAll, Template], BeforeValidator(_texts)]
+Texts = Annotated[
+    dict[LanguageOrAll, Template],
+    BeforeValidator(_texts),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1},
+                {"type": "object", "additionalProperties": {"type": "string", "minLength": 1}},
+            ]
+        }
+    ),
+]
 
 
 class Confirmations(Strict):

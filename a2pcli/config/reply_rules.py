@@ -92,7 +92,18 @@ Seconds = Annotated[
     str, BeforeValidator(_seconds), WithJsonSchema({"type": ["string", "number"], "pattern": r"^\s*\d"})
 ]
 Pattern = Annotated[str, StringConstraints(min_length=1, max_length=500), AfterValidator(_pattern)]
-Several = Annotated[list[Text], BeforeValidator(_several)]
+Several = Annotated[
+    list[Text],
+    BeforeValidator(_several),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": ["string", "number", "boolean"]},
+                {"type": "array", "items": {"type": ["string", "number", "boolean"]}},
+            ]
+        }
+    ),
+]
 Age = Annotated[
     str,
     StringConstraints(strip_whitespace=True, pattern=r"^\d{1,3}\s*(min(utes?)?|h(ours?)?|d(ays?)?)$"),

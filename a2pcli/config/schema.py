@@ -55,6 +55,15 @@ def json_schema(kind: Kind) -> dict[str, Any]:
     return schema
 
 
+def replies_schema() -> dict[str, Any]:
+    """The schema of ``replies.yaml``."""
+    from a2pcli.config.reply_rules import ReplyFile
+
+    schema: dict[str, Any] = _for_editors(ReplyFile.model_json_schema(by_alias=True))
+    definitions = schema.pop("$defs", {})
+    return {"$schema": _DIALECT, "title": "a2pcli replies", **schema, "definitions": definitions}
+
+
 def schema_text(kind: Kind) -> str:
     """The schema as the text of a file."""
     return json.dumps(json_schema(kind), ensure_ascii=False, indent=2) + "\n"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -250,3 +252,27 @@ def test_a_listener_killed_under_load_confirms_nobody_twice_and_forgets_nobody(p
     assert max(got.values()) == 1
     assert {one["address"] for one in rows if one["state"] == "accepted"} <= set(got)
     assert project.run("ledger", "check", **ENVIRON).status == 0
+
+
+def test_replies_that_are_pulled_are_answered_if_they_are_not_too_old(project: Project) -> None:
+    """Without a listener: the simulator keeps the list, and takes the answers."""
+
+    def came(sender: str, text: str, minutes: float) -> str:
+        at = datetime.fromtimestamp(now() - minutes * 60, UTC).isoformat()
+        return json.dumps({"from": sender, "to": "Shop", "text": text, "at": at, "id": sender}) + "\n"
+
+    project.write("replies.yaml", "rules:\n  hours: {keyword: HOURS, answer: We are open.}\n")
+    project.write(
+        "a2pcli.yaml",
+        "region: GB\ngateways:\n  lists: {type: simulator, latency: {}, replies: came.jsonl,"
+        " receipts: {file: sent.jsonl}}\n",
+    )
+    people = [ANN, BEN, "+447911123458", "+447911123459"]
+    lines = [came(people[0], "STOP", 1), came(people[1], "STOP", 20), came(people[2], "hours", 20)]
+    project.write("came.jsonl", "".join([*lines, came(people[3], "hours", 90)]))
+    assert project.run("ledger", "create").status == 0
+    assert project.run("replies", "pull").status == 0
+    states = {one["address"]: one["state"] for one in query(project, "SELECT address, state FROM answers")}
+    assert states == dict(zip(people, ["accepted", "expired", "accepted", "expired"], strict=True))
+    assert project.run("replies", "pull").status == 0
+    assert len(query(project, "SELECT reference FROM answers")) == 4

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import jsonschema
 import pytest
+import yaml
 from answerkit import ANN, BEN, ENVIRON, SHOP, kannel, says, wait
 from clikit import Project
 from listenkit import listener, query
@@ -354,6 +356,8 @@ def test_the_page_s_examples_work_as_they_stand_there(
     project.write("a2pcli.yaml", "region: GB\n")
     project.write("replies.yaml", rules_of_page)
     ran = project.run("replies", "check")
+    schema = project.run("schema", "replies").json
+    jsonschema.Draft7Validator(schema).validate(yaml.safe_load(rules_of_page))
     assert ran.out == "replies.yaml: 5 rules, 1 group of agents\n", ran.err
     (shown,) = re.findall(r"^\$ a2pcli (replies test .*)\n((?:.+\n)+)```", page, flags=re.M)
     assert project.run(*shlex.split(shown[0])).out == shown[1]

@@ -67,6 +67,9 @@ def pull_replies(
 ) -> None:
     """Fetch replies from providers that keep a list of them, and act on each once: a STOP opts out at once.
 
+    Replies are answered as by `a2pcli listen`, if they are not too old: a confirmation within five minutes of the
+    STOP, an answer by a rule within an hour.
+
     Twilio, Vonage (Reports API), Infobip (48 hours), Sinch, Africa's Talking and Telegram (if it has no webhook) have
     such a list. For other providers, export the replies and use `a2pcli optout replies`.
 

@@ -17,6 +17,7 @@ class SchemaKind(StrEnum):
 
     campaign = "campaign"
     settings = "settings"
+    replies = "replies"
     output = "output"
 
 
@@ -29,7 +30,7 @@ def schema(
     kind: Annotated[
         SchemaKind,
         typer.Argument(
-            help="Which schema: a file's, or `output` for --json.", metavar="campaign|settings|output"
+            help="Which schema: a file's, or `output` for --json.", metavar="campaign|settings|replies|output"
         ),
     ],
     out: Annotated[
@@ -37,7 +38,7 @@ def schema(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
 ) -> None:
-    """Print the JSON Schema of campaign or settings files, or of the output of --json.
+    """Print the JSON Schema of campaign or settings files, of replies.yaml, or of the output of --json.
 
     A file that starts with `# yaml-language-server: $schema=PATH` is checked by VS Code (with the
     YAML extension), Neovim, Zed and others; PATH is relative to the file. `a2pcli init` sets this up.
@@ -68,6 +69,8 @@ def _document(kind: SchemaKind) -> dict[str, Any]:
         from a2pcli.cli.documents import output_schema
 
         return output_schema()
-    from a2pcli.config.schema import json_schema
+    from a2pcli.config.schema import json_schema, replies_schema
 
+    if kind is SchemaKind.replies:
+        return replies_schema()
     return json_schema("campaign" if kind is SchemaKind.campaign else "settings")

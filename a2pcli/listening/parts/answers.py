@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from starlette.routing import Route
 
-from a2pcli.actions.agents import webhooks
-from a2pcli.actions.answers import answer_sender
-from a2pcli.actions.composing import Composer
 from a2pcli.actions.inbox import post_answer
 from a2pcli.actions.reply_rules import load_rules
+from a2pcli.actions.waiting_answers import whole_sender
 from a2pcli.listening.api import Answer, Asked, Endpoint
 from a2pcli.listening.listener import Part
 
 if TYPE_CHECKING:
+    from a2pcli.config.load import LoadedSettings
     from a2pcli.listening.listener import Listener
 
 STOPS_WITHIN = 10.0
@@ -25,7 +25,6 @@ STOPS_WITHIN = 10.0
 def part(listener: Listener) -> Part:
     """The sender, which runs as long as the listener, and the route of agents."""
     ledger, settings = listener.store.ledger, listener.settings
-    rules = load_rules(settings)
 
     async def send() -> None:
         loop = asyncio.get_running_loop()
@@ -34,11 +33,7 @@ def part(listener: Listener) -> Part:
         def wake() -> None:
             loop.call_soon_threadsafe(sender.wake)
 
-        compose = Composer(ledger, settings, rules, tell).text
-        sender = answer_sender(
-            ledger, settings, tell=tell, keep=listener.store.keep_heard, compose=compose,
-            others=webhooks(ledger, settings, rules, wake),
-        )  # fmt: skip
+        sender = whole_sender(ledger, settings, tell=tell, wake=wake, keep=listener.store.keep_heard)
         listener.store.on_answers = wake
         try:
             await sender.run()
@@ -54,4 +49,14 @@ def part(listener: Listener) -> Part:
         listener.store.on_answers()
         return found
 
-    return Part([Route("/agents/{conversation}", Endpoint(listener, "inbox", take))], background=(send,))
+    routes = [Route("/agents/{conversation}", Endpoint(listener, "inbox", take))]
+    return Part(routes, lines=[*_lines(settings)], background=(send,))
+
+
+def _lines(settings: LoadedSettings) -> Iterator[str]:
+    """What is answered, beside confirmations."""
+    rules = load_rules(settings)
+    if rules is not None:
+        yield f"rules for replies: {rules.path} ({len(rules.rules)})"
+    if settings.settings.replies.texts == "drop":
+        yield "texts of replies are not kept, so the inbox has none (setting `replies: {texts: keep}`)"
