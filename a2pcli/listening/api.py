@@ -50,8 +50,13 @@ Answer = Response | Mapping[str, Any]
 """A response, or the JSON document of one with status 200."""
 
 
+ANY = ""
+"""Stands for a scope where any token will do."""
+
+
 class Endpoint:
-    """Answers a route for tokens with the scope ``wanted``.
+    """Answers a route for tokens with the scope ``wanted``. The first sentence of ``answer``'s docstring is the route's
+    summary in ``/openapi.json``; ``gives`` is the media type of its answer.
 
     ``answer`` is called on a worker thread, or awaited if it is a coroutine function. It may raise an ``A2PError``:
     wrong input is answered with 400, a ledger that cannot be used with 503.
@@ -64,9 +69,10 @@ class Endpoint:
         answer: Callable[[Asked], Answer | Awaitable[Answer]],
         methods: tuple[str, ...] = ("POST",),
         largest: int = LARGEST,
+        gives: str = "application/json",
     ) -> None:
-        self._listener, self._wanted, self._answer = listener, wanted, answer
-        self._methods, self._largest = methods, largest
+        self._listener, self.wanted, self.answer = listener, wanted, answer
+        self.methods, self._largest, self.gives = methods, largest, gives
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -79,15 +85,18 @@ class Endpoint:
         if crowded is not None:
             return crowded
         headers = headers_of(scope)
-        token = gate.caller(scope, headers, self._wanted)
+        token = gate.caller(scope, headers, self.wanted)
         if isinstance(token, Response):
             return token
-        if scope["method"] not in self._methods:
-            allowed = ", ".join(self._methods)
+        if scope["method"] not in self.methods:
+            allowed = ", ".join(self.methods)
             return refused(405, "method", f"use {allowed}", {"Allow": allowed})
         body = await self._listener.bodies.read(scope, receive, self._largest)
         if isinstance(body, Response):
-            return refused(body.status_code, "body", bytes(body.body).decode().strip(), dict(body.headers))
+            kept = {
+                name: body.headers[name] for name in ("retry-after", "connection") if name in body.headers
+            }
+            return refused(body.status_code, "body", bytes(body.body).decode().strip(), kept)
         wrong = gate.verified(token, scope, headers, body)
         if wrong is not None:
             return wrong
@@ -98,10 +107,10 @@ class Endpoint:
     async def _answered(self, asked: Asked) -> Response:
         notices = self._listener.notices
         try:
-            if inspect.iscoroutinefunction(self._answer):
-                found = await self._answer(asked)
+            if inspect.iscoroutinefunction(self.answer):
+                found = await self.answer(asked)
             else:
-                found = await self._listener.workers.run(self._answer, asked)
+                found = await self._listener.workers.run(self.answer, asked)
         except Busy:
             return refused(503, "busy", "too much at once", AGAIN)
         except LedgerError as error:
@@ -109,13 +118,13 @@ class Endpoint:
         except A2PError as error:
             return _of_input(error)
         except Exception as error:
-            notices.note(f"'{self._wanted}': a request failed: {type(error).__name__}")
+            notices.note(f"'{self.wanted}': a request failed: {type(error).__name__}")
             return refused(500, "internal", "this is a fault of a2pcli; the log names it")
         return found if isinstance(found, Response) else JSONResponse(dict(found))
 
     def _of_ledger(self, error: LedgerError) -> Response:
         problem = error.problems[0]
-        self._listener.notices.note(f"'{self._wanted}': a request is answered with 503: {problem}")
+        self._listener.notices.note(f"'{self.wanted}': a request is answered with 503: {problem}")
         code = "ledger-unavailable" if isinstance(error, LedgerUnavailable) else "ledger"
         return refused(503, code, "the ledger cannot be used now", AGAIN)
 

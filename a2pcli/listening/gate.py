@@ -91,7 +91,7 @@ class Gate:
                 return self._failed(scope, f"requests of the token {token.name} must be signed")
         if token is None:
             return self._failed(scope, "a token is missing or wrong")
-        if wanted not in token.scopes:
+        if wanted and wanted not in token.scopes:
             self._notices.note(f"the token {token.name} was used for '{wanted}', which is not in its scopes")
             return refused(403, "forbidden", f"this token is not for '{wanted}'")
         if SIGNATURE in headers:

@@ -74,7 +74,8 @@ class Workers:
 @dataclass(frozen=True, slots=True)
 class Listener:
     """What a part may use. ``store.ledger`` is the open ledger; any thread may use it. ``public_url`` is how the
-    listener is reached from outside, without a slash at its end."""
+    listener is reached from outside, without a slash at its end; ``routes`` are those of all parts, once all are
+    made."""
 
     project: Project
     settings: LoadedSettings
@@ -84,6 +85,7 @@ class Listener:
     notices: Notices
     bodies: Bodies = field(default_factory=Bodies)
     workers: Workers = field(default_factory=Workers)
+    routes: list[BaseRoute] = field(default_factory=list)
 
     @property
     def prefix(self) -> str:
@@ -120,7 +122,9 @@ def make_listener(
 
 def parts_of(listener: Listener) -> list[Part]:
     """The parts that the settings ask for, in the order of their modules' names."""
-    return [made for make in _makers() if (made := make(listener)) is not None]
+    found = [made for make in _makers() if (made := make(listener)) is not None]
+    listener.routes.extend(route for one in found for route in one.routes)
+    return found
 
 
 def _makers() -> Iterator[Callable[[Listener], Part | None]]:

@@ -43,6 +43,7 @@ def part(listener: Listener) -> Part:
             await sender.close()
 
     def take(asked: Asked) -> Answer:
+        """Take an agent's answer to a conversation and send it."""
         found = post_answer(
             ledger, settings, asked.parameters["conversation"], asked.json(), asked.token.name
         )  # fmt: skip

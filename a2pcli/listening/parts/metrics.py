@@ -104,6 +104,10 @@ def part(listener: Listener) -> Part | None:
         seconds.labels(seen.route).observe(seen.seconds)
 
     def answer(_asked: Asked) -> Answer:
+        """Give metrics in the format of Prometheus."""
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
-    return Part([Route("/metrics", Endpoint(listener, "metrics", answer, ("GET",)))], observe=observe)
+    return Part(
+        [Route("/metrics", Endpoint(listener, "metrics", answer, ("GET",), gives="text/plain"))],
+        observe=observe,
+    )
