@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from a2pcli.actions.addresses import read_addresses
@@ -10,15 +11,18 @@ from a2pcli.actions.composing import Composer, PeopleData
 from a2pcli.actions.confirming import HELP, START, STOP, ConfirmationTexts
 from a2pcli.actions.replies import stop_keywords
 from a2pcli.actions.reply_rules import UNMATCHED, ReplyRules, Where, load_rules, rules_path
+from a2pcli.actions.responding import can_be_answered
 from a2pcli.addresses.any_address import any_address
 from a2pcli.channels import DEFAULT
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem, UsageError
+from a2pcli.gateway_types import BUILT_IN_GATEWAYS
 from a2pcli.ledger.records import now_ms
-from a2pcli.rules.keywords import Meaning, classify
+from a2pcli.rules.keywords import Meaning, Reply, classify
 
 if TYPE_CHECKING:
     from a2pcli.actions.project import Project
+    from a2pcli.config.load import LoadedSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,66 +65,96 @@ def try_reply(
 ) -> Trial:
     """Return what would be done with a reply of a person. ``looks_up``: look-ups are made for real."""
     settings = project.settings()
-    address = read_addresses([sender], settings.settings.region).one()
-    rules, texts, now = load_rules(settings), ConfirmationTexts(settings), now_ms()
+    person = _Person.of(project, settings, sender)
     gateway = gateway or settings.settings.gateway
-    if gateway not in settings.settings.gateways and gateway not in ("outbox", "console"):
+    if gateway not in settings.settings.gateways and gateway not in BUILT_IN_GATEWAYS:
         hint = f"known are {', '.join(settings.settings.gateways)}" if settings.settings.gateways else None
         raise UsageError(Problem(f"--gateway {gateway}: there is no such gateway", hint=hint))
-    notes: list[str] = []
-    with project.existing_ledger() as ledger:
-        programme = ledger.replies.programme_of(address, now) if ledger else None
-        programme = programme or settings.settings.programme
-        entries = [one for one in ledger.optouts.of(address) if one.holds(now)] if ledger else []
-        data = PeopleData(ledger).of(address, now) if ledger else {}
-    reply = classify(text, opted_out=bool(entries), keywords=stop_keywords(settings))
+    reply = classify(text, opted_out=bool(person.out_of), keywords=stop_keywords(settings))
+    if not can_be_answered(person.address):
+        return _nothing(reply, "nothing is sent to a short code or a name")
+    if not text.strip():
+        return _nothing(reply, "the reply is empty")
     kind = {Meaning.STOP: STOP, Meaning.START: START, Meaning.HELP: HELP}.get(reply.meaning)
-    if kind in (STOP, HELP) or (kind == START and entries):
-        country = any_address(address, None).country
-        scope = settings.settings.replies.scope if kind == STOP else ""
-        body, why_none = texts.text(kind, country, programme=programme, scope=scope, sender=to), None
-        if not texts.sends(gateway):
-            body, why_none = (
-                None,
-                f"the provider of {gateway} answers {kind.upper()} itself, or the settings say no",
-            )
-        elif kind == STOP and any(one.scope == "everything" for one in entries):
-            body, why_none = None, "the person is out already"
-        elif body is None:
-            why_none = texts.warnings[0].message if texts.warnings else "there is no text"
-        return Trial(
-            str(reply.meaning),
-            reply.flagged,
-            reply.why,
-            answer=body,
-            why_none=why_none,
-            to_inbox=reply.flagged,
-        )
-    if entries:
-        notes.append("the person has opted out: an answer by a rule would not leave")
-    if not data:
-        notes.append("no contact data of this person is known: only the reply's own values can be used")
+    if kind in (STOP, HELP) or (kind == START and person.out_of):
+        return _confirmed(settings, str(kind), reply, person, gateway, to)
+    rules = load_rules(settings)
     if rules is None:
-        notes.append("there is no replies.yaml: the reply goes to the inbox")
-        return Trial(str(reply.meaning), reply.flagged, reply.why, to_inbox=True, notes=tuple(notes))
-    match = rules.match(text, Where(gateway, to, programme))
-    composer = Composer(None, settings, rules, notes.append)
-    name = match.name if match else UNMATCHED
+        note = "there is no replies.yaml: the reply goes to the inbox"
+        return Trial(str(reply.meaning), reply.flagged, reply.why, to_inbox=True, notes=(note,))
+    return _by_rules(settings, rules, reply, person, text, gateway, to, looks_up=looks_up)
+
+
+@dataclass(frozen=True, slots=True)
+class _Person:
+    """Who writes, and what the ledger knows of them."""
+
+    address: str
+    programme: str | None
+    out_of: tuple[str, ...]
+    data: Mapping[str, str]
+
+    @staticmethod
+    def of(project: Project, settings: LoadedSettings, sender: str) -> _Person:
+        address = read_addresses([sender], settings.settings.region).one()
+        now, usual = now_ms(), settings.settings.programme
+        with project.existing_ledger() as ledger:
+            if ledger is None:
+                return _Person(address, usual, (), {})
+            out_of = tuple(one.scope for one in ledger.optouts.of(address) if one.holds(now))
+            programme = ledger.replies.programme_of(address, now) or usual
+            return _Person(address, programme, out_of, PeopleData(ledger).of(address, now))
+
+
+def _nothing(reply: Reply, why: str) -> Trial:
+    return Trial(str(reply.meaning), reply.flagged, reply.why, why_none=why)
+
+
+def _confirmed(
+    settings: LoadedSettings, kind: str, reply: Reply, person: _Person, gateway: str, to: str | None
+) -> Trial:
+    texts = ConfirmationTexts(settings)
+    scope = settings.settings.replies.scope if kind == STOP else ""
+    country = any_address(person.address, None).country
+    body, why = texts.text(kind, country, programme=person.programme, scope=scope, sender=to), None
+    if not texts.sends(gateway):
+        body, why = None, f"the provider of {gateway} answers {kind.upper()} itself, or the settings say no"
+    elif kind == STOP and "everything" in person.out_of:
+        body, why = None, "the person is out already"
+    elif body is None:
+        why = texts.warnings[0].message if texts.warnings else "there is no text"
+    return Trial(
+        str(reply.meaning), reply.flagged, reply.why, answer=body, why_none=why, to_inbox=reply.flagged
+    )
+
+
+def _by_rules(
+    settings: LoadedSettings, rules: ReplyRules, reply: Reply, person: _Person, text: str, gateway: str,
+    to: str | None, *, looks_up: bool,
+) -> Trial:  # fmt: skip
+    notes: list[str] = []
+    if person.out_of:
+        notes.append("the person has opted out: an answer by a rule would not leave")
+    if not person.data:
+        notes.append("no contact data of this person is known: only the reply's own values can be used")
+    match = rules.match(text, Where(gateway, to, person.programme))
     rule = match.rule if match else None
     agent = rule.agent if rule else rules.unmatched_agent
     agents = tuple(rules.agents_for(agent)) if agent else ()
-    body = asyncio.run(
-        composer.by_rule(
-            name, "answer", address, text, match.groups if match else {}, data, DEFAULT, to, looks_up=looks_up
-        )
+    name, groups = (match.name, match.groups) if match else (UNMATCHED, {})
+    composer = Composer(None, settings, rules, notes.append)
+    made = composer.by_rule(
+        name, "answer", person.address, text, groups, person.data, DEFAULT, to, looks_up=looks_up
     )
+    body = asyncio.run(made) if match is not None or not reply.flagged else None
+    if match is None and reply.flagged:
+        made.close()
     lookup = rule.lookup.url if rule is not None and rule.lookup is not None else None
     if lookup and not looks_up:
         notes.append("the look-up was not made (--lookup makes it): this is the answer if it fails")
-    if match is None and reply.flagged:
-        body = None
+    why = "no rule answers it" if match is None else "the rule has no answer, or a value is missing"
     return Trial(
         str(reply.meaning), reply.flagged, reply.why, match.name if match else None, body,
-        None if body else "no rule answers it" if match is None else "the rule has no answer, or a value is missing",
-        lookup, agents, to_inbox=match is None or reply.flagged or bool(agents), notes=tuple(notes),
+        None if body else why, lookup, agents,
+        to_inbox=match is None or reply.flagged or bool(agents), notes=tuple(notes),
     )  # fmt: skip

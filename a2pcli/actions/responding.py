@@ -48,7 +48,7 @@ class Responder:
     def respond(self, incoming: Incoming) -> str | None:
         """Store the answer to a reply, if there is one; return what kind it is."""
         meaning = incoming.done.reply.meaning
-        if not _can_be_answered(incoming.address):
+        if not can_be_answered(incoming.address):
             return None
         if meaning is Meaning.STOP:
             if incoming.done.reply.flagged:
@@ -99,6 +99,6 @@ class Responder:
         return kind if self._ledger.answers.add(answer, now=incoming.now) is not None else None
 
 
-def _can_be_answered(address: str) -> bool:
+def can_be_answered(address: str) -> bool:
     """Whether a message can go there: not to a short code or a name."""
     return address.startswith("+") or kind_meant(address)[0] is not Kind.PHONE

@@ -25,7 +25,10 @@ from clikit import Project
 from listenkit import listener, query
 
 from a2pcli.actions.confirming import ConfirmationTexts
+from a2pcli.actions.heard_replies import HeardReply, ReplyDesk
+from a2pcli.actions.incoming import Incoming
 from a2pcli.config.load import load_settings
+from a2pcli.ledger.store import Ledger
 
 SHARED = "shop-secret-0123456789"
 KEYS = {**ENVIRON, "SHOP_SECRET": SHARED, "AGENTS_TOKEN": "agents-token-0123456789abcdef0123456789"}
@@ -361,3 +364,34 @@ def test_the_page_s_examples_work_as_they_stand_there(
     assert ran.out == "replies.yaml: 5 rules, 1 group of agents\n", ran.err
     (shown,) = re.findall(r"^\$ a2pcli (replies test .*)\n((?:.+\n)+)```", page, flags=re.M)
     assert project.run(*shlex.split(shown[0])).out == shown[1]
+
+
+class Survey:
+    """A survey with a question that is open for everybody."""
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+
+    def is_open(self, address: str, gateway: str, to: str | None, now: int) -> bool:
+        return True
+
+    def take(self, incoming: Incoming) -> bool:
+        self.taken.append(incoming.text)
+        return True
+
+
+def test_the_open_question_of_a_survey_comes_after_stop_and_help_and_before_rules(tmp_path: Path) -> None:
+    (tmp_path / "a2pcli.yaml").write_text("region: GB\ngateways: {kannel: {password: p}}\n")
+    (tmp_path / "replies.yaml").write_text("rules:\n  hours: {keyword: HOURS, answer: We are open.}\n")
+    survey = Survey()
+    with Ledger.open(str(tmp_path / "ledger.db")) as ledger:
+        desk = ReplyDesk(ledger, load_settings(tmp_path), [survey])
+        answered = []
+        for place, text in enumerate(["hours", "STOP", "HELP", "YES", "START"]):
+            with ledger.transaction():
+                heard = HeardReply(ANN, SHOP, text, id=str(place))
+                answered.append(desk.take(heard, channel="sms", gateway="kannel", source="test").answered)
+        kinds = [one.kind for one in ledger.answers.of(ANN)]
+    assert answered == ["question", "stop", None, "question", "start"]
+    assert survey.taken == ["hours", "YES"], "a YES answers the question, and is no START"
+    assert kinds == ["stop", "start"]

@@ -133,7 +133,12 @@ def trial_document(done: Trial) -> dict[str, Any]:
 
 def trial_lines(done: Trial) -> Iterator[str]:
     """What would be done with a reply, in sentences."""
-    words = {"stop": "STOP: opts out", "start": "START", "help": "HELP", "unclear": "may be an opt-out"}
+    words = {
+        "stop": "STOP, the person is opted out",
+        "start": "START",
+        "help": "HELP",
+        "unclear": "may be an opt-out",
+    }
     why = f" ({done.why})" if done.why else ""
     yield f"meaning: {words.get(done.meaning, 'nothing special')}{why}"
     if done.rule:
