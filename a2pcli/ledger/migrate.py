@@ -32,7 +32,7 @@ from a2pcli.ledger.tables import about, metadata
 
 FOLDER = Path(__file__).parent / "migrations"
 
-KNOWN: tuple[str, ...] = tuple(f"{number:04}" for number in range(1, 21))
+KNOWN: tuple[str, ...] = tuple(sorted(path.name[:4] for path in (FOLDER / "versions").glob("[0-9]*_*.py")))
 """Revisions this version can read, oldest first; the last is the schema of ``tables``."""
 
 VERSION_TABLE = "a2pcli_revision"
