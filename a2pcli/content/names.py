@@ -19,7 +19,7 @@ NO_COLUMNS = {
     "cycler": "there is no such function in messages; loop.cycle() is there",
     "joiner": "there is no such function in messages; the join filter is there",
     "dict": "there is no such function in messages",
-    "unsubscribe_url": "set `listen: public_url:` in the settings, where `a2pcli listen` is reached",
+    "unsubscribe_url": "set `listen: public_url:` in the settings; a ledger on a server needs A2PCLI_ERASURE_KEY too",
 }
 """Words that Jinja knows elsewhere, and what to write instead."""
 

@@ -133,6 +133,10 @@ def test_no_other_site_can_log_in_or_out(shop: Project) -> None:
         evil: dict[str, Any] = {"Origin": "https://evil.example"}
         assert ask("/login", {"token": OPS}, **evil) == 403
         assert ask("/login", {"token": OPS}, **{"Sec-Fetch-Site": "cross-site"}) == 403
+        for strange in ("null", "https://[", "hooks.example.com", "https://x:99999999", ""):
+            assert ask("/login", {"token": OPS}, Origin=strange) == 403, strange
+            assert ask("/login", {"token": OPS}, Origin=strange, Host="[") == 403, strange
+        assert ask("/login", {"token": OPS}, Host="[") == 303
         for wrong in ({}, {"csrf": "guess"}, {"csrf": csrf[:-1]}):
             assert ask("/logout", wrong) == 403
         assert ask("/logout", {"csrf": csrf}, **evil) == 403

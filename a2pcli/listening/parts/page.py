@@ -62,20 +62,30 @@ class Visit:
         if origin is None:
             return True
         public = urlsplit(self._listener.public_url)
-        return origin == f"{public.scheme}://{public.netloc}" or urlsplit(origin).netloc == self.headers.get(
-            "host"
+        here = _host_of(f"//{self.headers.get('host', '')}")
+        return origin == f"{public.scheme}://{public.netloc}" or (
+            here is not None and _host_of(origin) == here
         )
 
     def cookie_header(self, value: str, seconds: int) -> dict[str, str]:
         """The header that sets the cookie. It is sent over TLS alone, except to a listener on the same machine."""
         public = urlsplit(self._listener.public_url)
-        host = urlsplit(f"//{self.headers.get('host', '')}").hostname
+        host = (_host_of(f"//{self.headers.get('host', '')}") or ("", None))[0]
         path = f"{public.path.rstrip('/')}/" if host == public.hostname else "/"
         is_local = host in ("127.0.0.1", "localhost", "::1")
         secure = "; Secure" if public.scheme == "https" and not is_local else ""
         return {
             "Set-Cookie": f"{COOKIE}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}"
         }
+
+
+def _host_of(url: str) -> tuple[str, int | None] | None:
+    """Host and port of what a browser sent; None for what is no URL with a host."""
+    try:
+        parts = urlsplit(url)
+        return (parts.hostname, parts.port) if parts.hostname else None
+    except ValueError:
+        return None
 
 
 class Page:
