@@ -170,8 +170,11 @@ class _Check:
         if table is not None:
             self.found += [note for note in table.notes if note.code == "short-rows"]
         people = self._people(table, sample)
+        columns = with_link(self.settings, table.columns) if table else ()
         for loc, template in messages.items():
-            self._wording(loc, template, table, sample, people)
+            self._wording(loc, template, columns, sample, people)
+        self.found += self.wording.of_stand_ins(columns, RULES, people.countries if people else None)
+        self.found += [*self.wording.of_buttons(), *self.wording.of_labels(contents.labels)]
         self._without_sender(people)
         self._registrations()
         if sample is not None:
@@ -270,7 +273,7 @@ class _Check:
         self,
         loc: Loc,
         template: MessageTemplate | None,
-        table: Table | None,
+        columns: Collection[str],
         sample: Sample | None,
         people: SampledPeople | None,
     ) -> None:
@@ -283,13 +286,8 @@ class _Check:
                 examples, problems = made or ([], [])
                 self.found += problems
             self.found += sample.empty_columns(template, partial(self._column, loc, text))
-        copy = self.wording.copy(
-            text,
-            template,
-            columns=with_link(self.settings, table.columns) if table else (),
-            examples=examples,
-            countries=people.countries if people is not None else None,
-        )
+        countries = people.countries if people is not None else None
+        copy = self.wording.copy(text, template, columns=columns, examples=examples, countries=countries)
         self.found += self.wording.problems(loc, copy, RULES)
         if template is not None and sample is not None and people is not None:
             self._registered(loc, template, sample, people)

@@ -21,6 +21,7 @@ from a2pcli.errors import A2PError, Problem, Severity
 from a2pcli.frame import Frame
 from a2pcli.message_content import content_of, media_of, pictures_of, size_text
 from a2pcli.planning.arms import arms_of
+from a2pcli.planning.buttons import labels_of_content
 from a2pcli.planning.contents import ContentTexts
 from a2pcli.planning.kinds import KINDS
 from a2pcli.planning.sample import Sample
@@ -67,6 +68,8 @@ class ContentCheck:
         self._compiled = {name: self._templates(content) for name, content in self._contents.items()}
         self._is_email = self.channel.kind is Kind.EMAIL
         self.files = Files()
+        self.labels: dict[str, None] = {}
+        """Words on buttons of the first messages that come back as a reply."""
         if self._is_email and not self._contents:
             at = Problem("the email has no subject", severity=Severity.WARNING, code="no-subject")
             line, column = loaded.document.place(("channel",), of="key")
@@ -156,6 +159,7 @@ class ContentCheck:
     def _note_files(self, content: ContentTexts, frame: Frame) -> None:
         for text in frame["@content"].to_pylist():
             made = content_of(text) or {}
+            self.labels.update(dict.fromkeys(labels_of_content(made)))
             cards = [card["media"]["url"] for card in made.get("carousel") or () if card.get("media")]
             for url in (*pictures_of(made), *media_of(made), *cards):
                 key = next((key for key in ("photo", "image") if made.get(key) == url), "media")

@@ -32,6 +32,7 @@ from a2pcli.rules.copy import (
     shouting,
 )
 from a2pcli.rules.copy_leaving import (
+    KEYWORD_CLASH,
     POSTAL_ADDRESS,
     country_wording,
     keyword_for_something_else,
@@ -179,7 +180,7 @@ RULES: tuple[LintRule, ...] = (
     LintRule(POSTAL_ADDRESS, Severity.WARNING, no_postal_address, recipients=True),
     LintRule("country-wording", Severity.WARNING, country_wording, recipients=True),
     LintRule("no-reply", Severity.WARNING, reply_to_a_name, recipients=True),
-    LintRule("keyword-clash", Severity.WARNING, keyword_for_something_else),
+    LintRule(KEYWORD_CLASH, Severity.WARNING, keyword_for_something_else),
     LintRule("shaft", Severity.WARNING, filtered_words, recipients=True),
     LintRule("shortener", Severity.WARNING, public_shortener),
     LintRule("plain-http", Severity.WARNING, plain_http),

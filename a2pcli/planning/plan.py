@@ -21,6 +21,7 @@ from a2pcli.ledger.store import Ledger
 from a2pcli.moments import ZONE
 from a2pcli.planning.basis import basis_of
 from a2pcli.planning.capacity import Load, short_quotas, too_many_parts
+from a2pcli.planning.channel_wording import messages_under_rules, texts_under_rules
 from a2pcli.planning.clocks import Clocks
 from a2pcli.planning.closing import Closing
 from a2pcli.planning.consent import consent_word
@@ -99,11 +100,10 @@ def make_plan(
 
     Raises ``InvalidInput`` if the contacts file is broken or changes while it is read; the plan is then discarded.
     """
-    wording, templates = prepared.wording, prepared.compiled.messages
     days = prepared.settings.settings.optout_list_days
     warnings = [
         *prepared.warnings,
-        *wording.before(templates, prepared.table.columns),
+        *texts_under_rules(prepared),
         *stale_lists(ledger, days, prepared.hours.now),
         *reading_problems(prepared.table, prepared.spec.facts, prepared.told),
     ]
@@ -119,8 +119,8 @@ def make_plan(
         warnings += total_notes(prepared.table, tally.total_lines, tally.maybe_total)
         warnings += place_warnings(prepared.table, clocks.place_problems)
         warnings += strange_preferences(prepared.table, tally.strange_channels)
-        warnings += wording.left_out(tally.copy_rules, tally.recipients)
-        warnings += wording.after(templates, tally.countries, tally.document()["samples"])
+        warnings += prepared.wording.left_out(tally.copy_rules, tally.recipients)
+        warnings += messages_under_rules(prepared, tally.countries, tally.document()["samples"])
     except BaseException:
         ledger.plans.discard(run)
         raise

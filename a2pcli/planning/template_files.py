@@ -35,6 +35,16 @@ def template_used(loaded: LoadedCampaign) -> WhatsAppTemplate | None:
         return None
 
 
+def templates_in_use(loaded: LoadedCampaign) -> list[WhatsAppTemplate]:
+    """Return the templates that the campaign may send: its own first, then those in other languages of its people."""
+    main = template_used(loaded)
+    given = loaded.campaign.whatsapp and loaded.campaign.whatsapp.template
+    if main is None or not is_each_language(given):
+        return [main] if main is not None else []
+    others = approved_languages(templates_file(loaded), main.name).values()
+    return [main, *(one for one in others if one.language != main.language)]
+
+
 def is_each_language(given: Any) -> bool:
     """Whether a campaign's template is sent in each person's language."""
     return isinstance(given.language, TemplateOfBlock)

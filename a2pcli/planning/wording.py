@@ -19,11 +19,13 @@ from a2pcli.content.templates import MessageTemplate
 from a2pcli.errors import InvalidInput, Problem, Severity
 from a2pcli.planning.arms import texts_of
 from a2pcli.planning.blocks import TEXT, markup_of
-from a2pcli.planning.buttons import button_texts
+from a2pcli.planning.buttons import button_texts, labels_of_content, reply_labels
 from a2pcli.planning.composed import composed_at
 from a2pcli.planning.email_files import spot_in, words_of_html
 from a2pcli.planning.lint import RULES, Finding, LintRule, Strictness, lint
+from a2pcli.planning.stand_in_texts import stand_ins
 from a2pcli.rules.copy import Copy
+from a2pcli.rules.copy_leaving import button_that_opts_out
 from a2pcli.rules.law import Law
 from a2pcli.rules.senders import Senders
 
@@ -95,8 +97,10 @@ class Wording:
         columns: Collection[str] = (),
         examples: Sequence[str] = (),
         countries: Iterable[str] | None = None,
+        buttons: Sequence[str] | None = None,
     ) -> Copy:
-        """Return a message as the rules see it. ``countries`` are those of its recipients; None if not known yet."""
+        """Return a message as the rules see it. ``countries`` are those of its recipients; None if not known yet.
+        ``buttons`` are the words on its buttons, by default on those of the campaign's own text."""
         campaign = self.loaded.campaign
         law = None
         if countries is not None:
@@ -114,7 +118,7 @@ class Wording:
             law=law,
             keywords=self.law.stop_keywords(),
             is_email=kind_of_channel(campaign.channel) is Kind.EMAIL,
-            buttons=button_texts(self.loaded),
+            buttons=button_texts(self.loaded) if buttons is None else buttons,
         )
 
     def _senders(self, countries: Iterable[str] | None) -> tuple[str, ...]:
@@ -132,6 +136,39 @@ class Wording:
             problem = self.judged(loc, finding)
             if problem is not None:
                 yield problem
+
+    def of_buttons(self) -> Iterator[Problem]:
+        """Yield the buttons that opt people out although they mean something else."""
+        for loc, label in reply_labels(self.loaded):
+            yield from self._of_label(loc, label)
+
+    def of_labels(self, labels: Iterable[str]) -> Iterator[Problem]:
+        """Yield the same about words on the buttons of finished messages, where columns made them."""
+        seen = {label for _, label in reply_labels(self.loaded)}
+        for label in dict.fromkeys(labels):
+            if label not in seen:
+                yield from self._of_label((self.loaded.campaign.channel,), label)
+
+    def _of_label(self, loc: Loc, label: str) -> Iterator[Problem]:
+        # It is a way out only if every variant of the text says so.
+        copies = [self.copy(text, None) for text in self.texts().values()]
+        found = [finding for copy in copies for finding in button_that_opts_out(copy, label)]
+        if found and (problem := self.judged(loc, found[0])) is not None:
+            yield problem
+
+    def of_stand_ins(
+        self, columns: Collection[str], rules: Iterable[LintRule], countries: Iterable[str] | None
+    ) -> Iterator[Problem]:
+        """Yield the findings about texts that some people get in place of the campaign's own."""
+        countries = None if countries is None else list(countries)
+        for one in stand_ins(self.loaded):
+            copy = self.copy(
+                one.text, one.compiled, columns=columns, countries=countries, buttons=one.buttons
+            )
+            for finding in lint(copy, rules):
+                at = replace(finding, message=finding.message + one.whose)
+                if (problem := self.judged(one.loc, at)) is not None:
+                    yield problem
 
     def judged(self, loc: Loc, finding: Finding) -> Problem | None:
         """Return the problem of a finding; None if its rule is off or waived."""
@@ -172,6 +209,8 @@ class Wording:
         found: list[Problem] = []
         for (loc, text), template in zip(self.texts().items(), templates, strict=True):
             found += self.problems(loc, self.copy(text, template, columns=columns), TEXT_RULES)
+        found += self.of_stand_ins(columns, TEXT_RULES, None)
+        found += self.of_buttons()
         return _without_errors(found)
 
     def after(
@@ -185,13 +224,17 @@ class Wording:
         ``samples`` are messages of the plan, each with its ``variant`` and ``body``.
         """
         found: list[Problem] = []
-        countries = [country for country in countries if country]
+        countries, samples = [country for country in countries if country], [*samples]
         bodies = [(sample["variant"], str(sample["body"])) for sample in samples]
         for (loc, text), template in zip(self.texts().items(), templates, strict=True):
             arm = loc[1] if len(loc) > 1 else None
             examples = [body for variant, body in bodies if variant == arm]
             copy = self.copy(text, template, examples=examples, countries=countries)
             found += self.problems(loc, copy, RECIPIENT_RULES)
+        found += self.of_stand_ins((), RECIPIENT_RULES, countries)
+        found += self.of_labels(
+            label for sample in samples for label in labels_of_content(sample.get("content") or {})
+        )
         return _without_errors(found)
 
     def left_out(self, unsaid: Mapping[str, int], recipients: int) -> list[Problem]:

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from functools import cache
 
 from a2pcli.rules.copy import BLANK, TAG, Copy, Finding, words
+from a2pcli.rules.keywords import Meaning, classify
 from a2pcli.rules.reply_text import plain
 from a2pcli.rules.senders import SenderKind, kind_of
 from a2pcli.rules.stop_words import stop_words
 
+KEYWORD_CLASH = "keyword-clash"
 POSTAL_ADDRESS = "postal-address"
 
 _LINK = re.compile(
@@ -200,15 +202,27 @@ def keyword_for_something_else(copy: Copy) -> Iterator[Finding]:
                         found.start("word"),
                         message,
                         "ask for another word, such as YES",
-                        "keyword-clash",
+                        KEYWORD_CLASH,
                         True,
                     )
             elif _means_something_else(word, rest):
                 message = f"anybody who replies {word} is opted out of everything"
                 hint = "ask for another word, such as NO or CHANGE"
-                yield Finding(found.start("word"), message, hint, "keyword-clash")
+                yield Finding(found.start("word"), message, hint, KEYWORD_CLASH)
 
     yield from copy.places(find)
+
+
+def button_that_opts_out(copy: Copy, label: str) -> Iterator[Finding]:
+    """A button whose words come back as an opt-out when it is tapped, in a message that offers none by it."""
+    if classify(label, keywords=copy.keywords).meaning is not Meaning.STOP or words().messages.search(label):
+        return
+    # Marketing offers a way out, as does a message whose text says so.
+    if _way_out(copy, label) and (copy.marketing or _way_out(copy, copy.text.replace("_", " "))):
+        return
+    message = f"anybody who taps '{label}' is opted out of everything: the tap arrives as that word"
+    hint = "write something else on the button, such as 'No' or 'Change'"
+    yield Finding(0, message, hint, KEYWORD_CLASH)
 
 
 def _means_something_else(word: str, rest: str) -> bool:
