@@ -32,7 +32,7 @@ SAYS: dict[str, str] = {
     "postal-address": "A marketing email names the sender's postal address.",
     "no-reply": "A message from a sender name does not ask for replies: nobody can answer it.",
     "country-wording": "Marketing contains the words that a destination requires.",
-    "keyword-clash": "STOP, CANCEL, END, HELP and the like are used only for what they mean, in texts and on reply buttons.",
+    "keyword-clash": "STOP, CANCEL, END, HELP and the like are used only for what they mean; on reply buttons, too.",
     "dlt-template": "In India each message matches the registered template of the campaign.",
     "shaft": "No words about sex, hate, alcohol, firearms or tobacco, which carriers filter.",
     "shortener": "No public link shorteners: carriers block them.",
