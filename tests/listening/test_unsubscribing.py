@@ -14,8 +14,11 @@ from hypothesis import strategies as st
 from listenkit import ENVIRON, listener
 from partkit import PUBLIC, in_process
 
+from a2pcli.config.load import load_settings
 from a2pcli.content.unsubscribe_links import LONGEST, Leaving, Tokens, UnsubscribeLinks, programme_mark
 from a2pcli.errors import LedgerUnavailable
+from a2pcli.ledger.records import now_ms
+from a2pcli.ledger.store import Ledger
 
 SETTINGS = f"region: GB\nrates: rates.csv\nlisten: {{public_url: '{PUBLIC}'}}\n"
 CAMPAIGN = """\
@@ -145,7 +148,10 @@ def test_a_link_works_after_its_person_was_erased_and_its_plan_pruned(shop: Proj
     shop.run("send", "sale.yaml", "--yes")
     erased, kept = link_of(shop), link_of(shop, "+447911123457")
     assert shop.run("people", "erase", "07911123456", "--yes").status == 0
-    shop.write("a2pcli.yaml", SETTINGS + "retention: {default: 1 day}\n")
+    with Ledger.open_with(str(shop.folder / ".a2pcli/ledger.db"), None) as ledger:
+        years = 10 * 365 * 86_400_000
+        pruned = ledger.people.prune(load_settings(shop.folder).settings.retention, now=now_ms() + years)
+    assert pruned.steps
     with in_process(shop.folder, SETTINGS) as heard:
         assert "You are unsubscribed" in heard.ask("GET", erased).text
         assert heard.ask("POST", erased, data=ONE_CLICK).status_code == 200
