@@ -160,10 +160,23 @@ class Answers(SubStore):
                 return None
             return self.claim(number, now=moment) or self.by_key(new.key)
 
-    def due(self, limit: int = 500, *, now: int | None = None, without: Collection[int] = ()) -> list[Answer]:
-        """Return the answers that may be sent now, oldest first; ``without`` those with these numbers."""
+    def due(
+        self,
+        limit: int = 500,
+        *,
+        now: int | None = None,
+        without: Collection[int] = (),
+        not_by: Collection[str] = (),
+    ) -> list[Answer]:
+        """Return the answers that may be sent now, oldest first; ``without`` those with these numbers, and those by
+        the gateways ``not_by``."""
         moment = now_ms() if now is None else now
-        waiting = and_(_c.due_at <= moment, _c.state == str(State.PLANNED), _c.number.not_in(without))
+        waiting = and_(
+            _c.due_at <= moment,
+            _c.state == str(State.PLANNED),
+            _c.number.not_in(without),
+            _c.gateway.not_in(not_by),
+        )
         query = select(answers).where(waiting).order_by(_c.number).limit(limit)
         return self._read(query)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -35,7 +36,7 @@ DEADLINE = 60.0
 """Seconds that a gateway may take for one answer; after that it is unknown."""
 
 AT_ONCE = 32
-"""People who are answered side by side."""
+"""People who are answered side by side by one gateway, so that a slow one holds up nobody else's answers."""
 
 OFTEN = 2.0
 """Seconds after which the ledger is asked again, as another process may have stored an answer."""
@@ -123,14 +124,17 @@ class AnswerSender:
     async def look(self) -> None:
         """Begin to send what is due. Raises ``LedgerError``."""
         await self._with_ledger(self._ledger.answers.give_up)
-        due = await self._with_ledger(lambda: self._ledger.answers.due(without=list(self._mine)))
+        busy = Counter(gateway for gateway, _ in self._busy)
+        full = [gateway for gateway, many in busy.items() if many >= AT_ONCE]
+        due = await self._with_ledger(lambda: self._ledger.answers.due(without=list(self._mine), not_by=full))
         for answer in due:
             whose = (answer.gateway, answer.address)
             if _is_to_be_composed(answer) and self._compose is None:
                 continue
             if self._opened and answer.gateway not in self._opened:
                 continue
-            if whose not in self._busy and len(self._busy) < AT_ONCE:
+            if whose not in self._busy and busy[answer.gateway] < AT_ONCE:
+                busy[answer.gateway] += 1
                 self._mine.add(answer.number)
                 self._busy[whose] = asyncio.create_task(self._one(answer, whose))
 
@@ -142,7 +146,7 @@ class AnswerSender:
                     await self.look()
                     if not self._busy:
                         return
-                    await asyncio.wait(self._busy.values())
+                    await asyncio.wait(self._busy.values(), return_when=asyncio.FIRST_COMPLETED)
 
     async def close(self) -> None:
         """Wait for what is with gateways, for as long as they may take, then close them."""

@@ -199,6 +199,33 @@ def test_texts_go_once_they_are_sent_if_the_settings_say_so(ledger: Ledger) -> N
     assert ledger.answers.of(ANN)[0].body is None
 
 
+def test_a_gateway_that_hangs_holds_up_nobody_else_s_answers(ledger: Ledger) -> None:
+    class Hangs(Provider):
+        async def submit(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+            await asyncio.sleep(3600)
+            return []
+
+    for place in range(600):
+        ledger.answers.add(answer(f"h{place}", address=f"+447911{place:06}", gateway="hangs"))
+    ledger.answers.add(answer())
+    good = Provider()
+
+    async def work() -> None:
+        one = sender(ledger, lambda name: good if name == "gw" else Hangs())
+        await one.look()
+        await one.look()
+        for _ in range(2_000):
+            if good.got:
+                break
+            await asyncio.sleep(0.01)
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        await one.close()
+
+    asyncio.run(work())
+    assert [message.to for message in good.got] == [ANN]
+
+
 KILLED = """
 import asyncio, os, signal, sys
 sys.path[:0] = sys.argv[2:]
