@@ -212,6 +212,23 @@ def test_replies_are_pulled_and_acted_on_once_and_not_again_where_a_callback_bro
     assert suppressed == {"+447911100001", "+447911100002"}
 
 
+def test_a_gateway_whose_secret_is_missing_is_told_only_if_it_has_a_list(
+    sent: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NOT_SET", raising=False)
+    path = sent.folder / "a2pcli.yaml"
+    settings = path.read_text()
+    kannel = "  kannel: {url: 'http://127.0.0.1:1/cgi-bin/sendsms', username: u, password: '${NOT_SET}'}\n"
+    path.write_text(settings.replace("listen:", kannel + "listen:"))
+    assert sent.run("receipts", "pull").status == 0
+    sinch = "  sinch: {service_plan_id: p, api_token: '${NOT_SET}'}\n"
+    path.write_text(settings.replace("listen:", sinch + "listen:"))
+    done = sent.run("receipts", "pull")
+    assert done.status == 5
+    assert "twilio: " in done.out
+    assert "NOT_SET" in done.err
+
+
 def test_a_pull_that_breaks_off_keeps_what_it_read_and_goes_on_from_there(
     sent: Project, twilio: Twilio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
