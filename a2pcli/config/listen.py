@@ -53,6 +53,24 @@ PublicUrl = Annotated[
 ]
 
 
+def _traces_url(typed: str) -> str:
+    url = typed.strip()
+    try:
+        parts = urlsplit(url)
+        is_whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_whole = False
+    if not is_whole or any(character.isspace() for character in url):
+        raise ValueError(f"'{url[:80]}' is not a whole URL", "like http://127.0.0.1:4318/v1/traces")
+    return url
+
+
+TracesUrl = Annotated[
+    str,
+    AfterValidator(_traces_url),
+    WithJsonSchema({"type": "string", "pattern": r"^\s*[Hh][Tt][Tt][Pp][Ss]?://"}),
+]
+
 TokenScope = Literal["otp", "events", "inbox", "read", "metrics"]
 """What a token may do: each route of the listener's interface belongs to one."""
 
@@ -129,7 +147,7 @@ class ListenSettings(Strict):
         default_factory=list,
         description="Addresses of reverse proxies whose `X-Forwarded-For` is believed, like `127.0.0.1`",
     )
-    traces: Text | None = Field(
+    traces: TracesUrl | None = Field(
         None,
         description="Where OpenTelemetry traces of requests are sent (OTLP over HTTP), like "
         "`http://127.0.0.1:4318/v1/traces`; needs `a2pcli[otel]`",

@@ -162,6 +162,13 @@ def test_a_collector_that_is_not_there_does_not_hold_up_the_listener(project: Pr
         assert "Traceback" not in heard.said()
 
 
+def test_a_place_for_traces_that_is_none_is_told(project: Project) -> None:
+    for wrong in ("abc", "ftp://x/y", "http://", "http://[", "http://a b/"):
+        project.write("a2pcli.yaml", f"{SETTINGS}  traces: '{wrong}'\n")
+        ran = project.run("listen", "--port", "0", **ENVIRON)
+        assert (ran.status, "is not a whole URL" in ran.err) == (3, True), ran.err
+
+
 def test_traces_without_their_extra_say_what_to_install(project: Project) -> None:
     project.write("a2pcli.yaml", f"{SETTINGS}  traces: http://127.0.0.1:1/v1/traces\n")
     project.run("ledger", "create", **ENVIRON)

@@ -32,12 +32,14 @@ def listen(
     (settings: `listen:`). STOP opts out at once and is confirmed, unless the provider does so; HELP is answered
     (settings: `replies:`, docs/replies.md). It may run beside `a2pcli send`.
 
-    Providers call the public URL in the settings, which a reverse proxy passes on: docs/listening.md. /healthz tells
-    whether the listener is alive, /readyz whether it can reach the ledger.
+    Providers call the public URL in the settings, which a reverse proxy passes on: docs/listening.md. /u/ serves the
+    links to unsubscribe. With tokens in the settings, / is a page for people, /metrics is for Prometheus, and
+    /openapi.json lists the routes for programs. /healthz tells whether the listener is alive, /readyz whether it can
+    reach the ledger.
 
     Example:  a2pcli listen --port 8080
 
-    Ctrl-C or SIGTERM stops it: requests that were accepted are finished first.
+    Ctrl-C or SIGTERM stops it: requests that were accepted are finished first. SIGHUP reads the tokens again.
     """
     from a2pcli.actions.callback_doors import callback_doors
     from a2pcli.actions.confirming import ConfirmationTexts
