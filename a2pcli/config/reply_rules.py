@@ -236,10 +236,11 @@ def _problems(document: Document) -> Iterator[Problem]:
             continue
         loc = ("rules", name)
         given = [key for key in ("keyword", "regex", "question") if key in rule]
-        if len(given) != 1:
+        knows_all = set(rule) <= set(Rule.model_fields)
+        if len(given) > 1 or (not given and knows_all):
             message = f"rule '{name}' needs one of `keyword`, `regex` and `question`"
             yield document.problem(message, loc, of="key", code="rule")
-        if not any(key in rule for key in ("answer", "agent")) and set(rule) <= set(Rule.model_fields):
+        if not any(key in rule for key in ("answer", "agent")) and knows_all:
             hint = "set `answer`, `agent` or both"
             yield document.problem(f"rule '{name}' does nothing", loc, of="key", hint=hint, code="rule")
         if "lookup" in rule and "answer" not in rule:
