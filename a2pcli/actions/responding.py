@@ -83,7 +83,7 @@ class Responder:
         return self._confirm(incoming, HELP, anyway=True)
 
     def _confirm(self, incoming: Incoming, kind: str, *, anyway: bool) -> str | None:
-        """Store a confirmation, to leave within five minutes of the reply or not at all (47 CFR 64.1200(a)(10), (12))."""
+        """Store a confirmation, to leave within five minutes or not at all (47 CFR 64.1200(a)(10), (12))."""
         if not self._texts.sends(incoming.gateway):
             return None
         since = incoming.now - DAY
