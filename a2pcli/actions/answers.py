@@ -98,6 +98,21 @@ def send_now(
     return asyncio.run(send())
 
 
+def send_stored(
+    ledger: Ledger, settings: LoadedSettings, number: int, *, tell: Callable[[str], None] = lambda _: None
+) -> Outcome | None:
+    """Send an answer that is stored, from a command; see ``AnswerSender.send_stored``."""
+
+    async def send() -> Outcome | None:
+        sender = answer_sender(ledger, settings, tell=tell)
+        try:
+            return await sender.send_stored(number)
+        finally:
+            await sender.close()
+
+    return asyncio.run(send())
+
+
 def sendable_text(settings: LoadedSettings, channel: str, text: str) -> str:
     """Return a text as it is sent: normalised, with plain typography where that saves parts of an SMS.
 

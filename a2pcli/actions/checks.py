@@ -10,6 +10,7 @@ from a2pcli.actions.confirming import ConfirmationTexts
 from a2pcli.actions.fallback_check import fallback_findings
 from a2pcli.actions.files_online import unreachable
 from a2pcli.actions.gateway_check import gateway_problems, route_problems, used_gateways
+from a2pcli.actions.surveys import load_surveys
 from a2pcli.config.campaign import Campaign
 from a2pcli.config.document import read_document
 from a2pcli.config.load import (
@@ -129,6 +130,7 @@ def _gateways(checked: Checked, environ: Mapping[str, str] | None = None) -> Ite
     yield from _ledger(settings, environ)
     try:
         ConfirmationTexts(settings)
+        load_surveys(settings)
     except A2PError as error:
         yield from error.problems
     for name in dict.fromkeys((*used, *settings.settings.gateways)):

@@ -19,8 +19,10 @@ from a2pcli.regular import open_regular
 
 if TYPE_CHECKING:
     from a2pcli.actions.reply_rules import ReplyRules
+    from a2pcli.actions.surveys import ReadySurvey
     from a2pcli.config.load import LoadedSettings
     from a2pcli.config.reply_rules import Lookup
+    from a2pcli.ledger.records import Run
     from a2pcli.ledger.store import Ledger
 
 LARGEST_FILE = 200_000_000
@@ -42,11 +44,15 @@ class Composer:
     ) -> None:
         """``ledger`` is where people's data is found; None where it is given."""
         self._rules, self._settings, self._tell = rules, settings, tell
+        self._ledger = ledger
+        self._surveys: dict[str, ReadySurvey] | None = None
         self._people = None if ledger is None else PeopleData(ledger)
 
     async def text(self, answer: Answer) -> str | None:
         """Return the text of an answer by a rule; None if there is nothing to say."""
         asked: Mapping[str, Any] = (answer.content or {}).get("compose", {})
+        if asked.get("survey") is not None:
+            return await asyncio.to_thread(self._of_survey, answer, asked)
         if self._rules is None or self._people is None or asked.get("rule") is None:
             return None
         data = await asyncio.to_thread(self._people.of, answer.address, answer.created_at)
@@ -54,6 +60,23 @@ class Composer:
             str(asked["rule"]), str(asked["key"]), answer.address, str(asked.get("reply", "")),
             dict(asked.get("groups") or {}), data, answer.channel, answer.sender,
         )  # fmt: skip
+
+    def _of_survey(self, answer: Answer, asked: Mapping[str, Any]) -> str | None:
+        from a2pcli.content.failures import RowFailure
+
+        if self._ledger is None or self._people is None:
+            return None
+        from a2pcli.actions.surveys import load_surveys, survey_text
+
+        if self._surveys is None:
+            self._surveys = load_surveys(self._settings)
+        try:
+            return survey_text(self._surveys, self._ledger, self._people, answer, asked)
+        except RowFailure as failure:
+            self._tell(f"survey {asked['survey']}: no message: {failure}")
+        except A2PError as error:
+            self._tell(f"survey {asked['survey']}: no message: {error.problems[0].message}")
+        return None
 
     async def by_rule(
         self, rule: str, key: str, address: str, reply: str, groups: Mapping[str, str], data: Mapping[str, str],
@@ -136,9 +159,10 @@ class PeopleData:
     def of(self, address: str, until: int) -> dict[str, str]:
         """Return the columns of the person's row; nothing if it cannot be found any more."""
         found = self._ledger.replies.row_of_newest(address, until)
-        if found is None:
-            return {}
-        run, line = found
+        return {} if found is None else self.of_row(*found, address)
+
+    def of_row(self, run: Run, line: int, address: str) -> dict[str, str]:
+        """Return the columns of a row; nothing if the file is no longer as it was planned, or the row not theirs."""
         key = (run.id, line)
         if key not in self._known:
             try:

@@ -12,6 +12,7 @@ from a2pcli.actions.incoming import Incoming
 from a2pcli.actions.optouts import EVERYTHING, Scope
 from a2pcli.actions.replies import HandledReply, handle_reply, keep_reply, keeps_texts, stop_keywords
 from a2pcli.actions.responding import Responder
+from a2pcli.actions.survey_desk import survey_desks
 from a2pcli.addresses.any_address import any_address, kind_meant
 from a2pcli.addresses.kinds import Kind
 from a2pcli.addresses.phone.numbers import PhonePolicy, normalise
@@ -60,7 +61,7 @@ class TakenReply:
 class ReplyDesk:
     """Acts on heard replies, keeps and answers them. ``take`` belongs into a transaction. Raises ``InvalidInput`` if
     texts or rules of answers are wrong; with ``must_answer`` off, nothing is answered then, and opt-outs count all the
-    same. ``asking`` may have open questions for people."""
+    same. ``asking`` may have open questions for people, beside surveys."""
 
     def __init__(
         self,
@@ -73,7 +74,7 @@ class ReplyDesk:
         self._ledger, self._settings = ledger, settings
         self._responder: Responder | None = None
         try:
-            self._responder = Responder(ledger, settings, asking)
+            self._responder = Responder(ledger, settings, [*survey_desks(ledger, settings), *asking])
         except InvalidInput:
             if must_answer:
                 raise

@@ -71,6 +71,10 @@ class AsksPeople(Protocol):
         """Whether a question waits for this person's answer to this sender."""
         ...
 
+    def stop(self, incoming: Incoming) -> None:
+        """The person opted out: no further question is asked."""
+        ...
+
     def take(self, incoming: Incoming) -> bool:
         """Take a reply as the answer to the question; False if it is none after all."""
         ...

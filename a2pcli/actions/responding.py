@@ -48,6 +48,9 @@ class Responder:
     def respond(self, incoming: Incoming) -> str | None:
         """Store the answer to a reply, if there is one; return what kind it is."""
         meaning = incoming.done.reply.meaning
+        if meaning is Meaning.STOP:
+            for one in self._asking:
+                one.stop(incoming)
         if not can_be_answered(incoming.address):
             return None
         if meaning is Meaning.STOP:
@@ -62,6 +65,8 @@ class Responder:
             if one.is_open(incoming.address, incoming.gateway, incoming.to, incoming.now) and one.take(
                 incoming
             ):
+                if incoming.done.reply.flagged:
+                    self._rules.to_inbox(incoming, incoming.done.reply.why)
                 return "question"
         return self._rules.respond(incoming)
 

@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "receipts": ("receipts", "Fetch or import delivery receipts: what was delivered."),
     "replies": ("pulls", "Check and try the rules for replies; fetch replies."),
     "inbox": ("inbox", "Read and answer what people wrote."),
+    "survey": ("survey", "Ask people questions, and see what they answered."),
     "listen": ("listen", "Receive receipts and replies that providers send to your URL."),
     "otp": ("otp", "Send one-time passwords, and verify what people enter."),
     "optout": ("optout", "Manage opt-outs (the suppression list)."),

@@ -276,6 +276,10 @@ class Campaign(Strict):
     message: Template | None = Field(
         None, description="The message, a Jinja template over the contact's columns"
     )
+    survey: Text | None = Field(
+        None,
+        description="Instead of message: a survey (`surveys/NAME.yaml`), whose first question is the message",
+    )
     variants: dict[str, Variant] | None = Field(
         None, description="Instead of message: the variants of a split test"
     )

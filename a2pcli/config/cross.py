@@ -85,7 +85,7 @@ def _named_senders(typed: Any, path: tuple[str | int, ...]) -> Iterator[tuple[An
 def _message_or_variants(document: Document) -> Iterator[Problem]:
     data = document.data
     has_text = has_own_text(document)
-    if "message" not in data and "variants" not in data and not has_text:
+    if not data.keys() & {"message", "variants", "survey"} and not has_text:
         hint = "the message, a Jinja template over the contact's columns"
         yield document.problem("'message' is missing", (), hint=hint, code="missing-key")
     if "message" in data and "variants" in data:
@@ -93,6 +93,11 @@ def _message_or_variants(document: Document) -> Iterator[Problem]:
         yield document.problem(
             "'message' and 'variants' cannot be combined", ("variants",), of="key", hint=hint, code="variants"
         )
+    for key in ("message", "variants"):
+        if "survey" in data and key in data:
+            hint = "the survey's first question is the message"
+            message = f"'{key}' and 'survey' cannot be combined"
+            yield document.problem(message, (key,), of="key", hint=hint, code="survey")
     variants = data.get("variants")
     if not isinstance(variants, dict):
         return

@@ -25,6 +25,7 @@ from a2pcli.gateway_types import BUILT_IN_GATEWAYS
 
 if TYPE_CHECKING:
     from a2pcli.config.campaign import Campaign
+    from a2pcli.config.surveys import LoadedSurvey
 
 __all__ = [
     "BUILT_IN_GATEWAYS",
@@ -62,6 +63,14 @@ class LoadedCampaign:
     folder: Path
     whole: LoadedCampaign | None = None
     """Of one channel's part of a campaign of several channels: the campaign."""
+    survey: LoadedSurvey | None = None
+    """The survey whose first question is the message."""
+
+    def written(self, loc: tuple[str | int, ...]) -> tuple[Document, tuple[str | int, ...]]:
+        """The file in which a text of the campaign is written, and its place there."""
+        if self.survey is None or loc != ("message",):
+            return self.document, loc
+        return self.survey.document, ("questions", self.survey.first, "ask")
 
     @property
     def views(self) -> tuple[LoadedCampaign, ...]:
@@ -104,7 +113,8 @@ def load_campaign(path: Path) -> LoadedCampaign:
 
     document = read_document(path)
     campaign = with_first_channel(examine(document, Campaign, cross.campaign_problems).sound)
-    return LoadedCampaign(campaign, document, path, path.parent)
+    found = LoadedCampaign(campaign, document, path, path.parent)
+    return found if campaign.survey is None else _with_survey(found, campaign.survey)
 
 
 def examine_campaign(path: Path) -> tuple[LoadedCampaign | None, tuple[Problem, ...]]:
@@ -116,8 +126,31 @@ def examine_campaign(path: Path) -> tuple[LoadedCampaign | None, tuple[Problem, 
     found = examine(document, Campaign, cross.campaign_problems, STAND_INS)
     if found.usable is None:
         return None, found.problems
-    usable = with_first_channel(found.usable)
-    return LoadedCampaign(usable, document, path, path.parent), found.problems
+    usable = LoadedCampaign(with_first_channel(found.usable), document, path, path.parent)
+    if usable.campaign.survey is None:
+        return usable, found.problems
+    try:
+        return _with_survey(usable, usable.campaign.survey), found.problems
+    except InvalidInput as error:
+        return None, (*found.problems, *error.problems)
+
+
+def _with_survey(loaded: LoadedCampaign, name: str) -> LoadedCampaign:
+    """The campaign with the first question of the survey as its message. Raises ``InvalidInput``."""
+    from a2pcli.config.surveys import named_survey
+
+    settings = find_settings(loaded.folder)
+    try:
+        found = named_survey(loaded.folder if settings is None else settings.parent, name)
+    except InvalidInput as error:
+        if error.problems[0].code != "unknown-survey":
+            raise
+        one = error.problems[0]
+        raise InvalidInput(
+            loaded.document.problem(one.message, ("survey",), hint=one.hint, code="survey")
+        ) from None
+    text = found.survey.questions[found.first].ask
+    return replace(loaded, campaign=loaded.campaign.model_copy(update={"message": text}), survey=found)
 
 
 def load_settings(start: Path) -> LoadedSettings:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from itertools import combinations
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
@@ -36,7 +37,7 @@ def json_schema(kind: Kind) -> dict[str, Any]:
     title = "a2pcli campaign" if kind == "campaign" else "a2pcli settings"
     schema = {"$schema": _DIALECT, "title": title, **schema}
     if kind == "campaign":
-        either = [{"required": ["message"]}, {"required": ["variants"]}]
+        either = [{"required": ["message"]}, {"required": ["variants"]}, {"required": ["survey"]}]
         of_html = {"required": ["email"], "properties": {"email": {"required": ["html"]}}}
         of_text = [{"required": [one], "properties": {one: {"required": ["text"]}}} for one in NAMES]
         made = [
@@ -44,7 +45,9 @@ def json_schema(kind: Kind) -> dict[str, Any]:
             for one, key in (("whatsapp", "template"), ("rcs", "card"), ("rcs", "carousel"))
         ]
         schema["anyOf"] = [*either, of_html, *of_text, *made]
-        schema["not"] = {"required": ["message", "variants"]}
+        schema["not"] = {
+            "anyOf": [{"required": list(two)} for two in combinations(("message", "variants", "survey"), 2)]
+        }
         schema["properties"]["variants"] |= {"minProperties": 2, "propertyNames": {"pattern": _NAME}}
     else:
         for named in ("gateways", "routes"):

@@ -64,6 +64,7 @@ ADVICE: dict[str, str] = {
     "clock": "without clocks, permitted hours cannot be checked: cancel the run and plan again",
     "opt-out": _WHO + "; then compare the list with `a2pcli optout export`",
     "answer": _WHO,
+    "survey": "results of surveys may be wrong; " + _WHO,
     "consent": _WHO + "; then compare the records with `a2pcli consent export`",
     "receipt": _NOTHING_LOST + "import the receipts of these messages again; if the problem returns: " + _WHO,
     "attempts-lost": "these people would get the message again, so this run is not sent and its occurrence not planned"
@@ -191,6 +192,7 @@ def check(engine: Engine, sample: Decimal | None = None, seed: int | None = None
         integrity_plans,
         integrity_receipts,
         integrity_rows,
+        integrity_surveys,
     )
 
     checked = Checked(sample, None if sample is None else random.randrange(10**6) if seed is None else seed)
@@ -200,6 +202,7 @@ def check(engine: Engine, sample: Decimal | None = None, seed: int | None = None
         integrity_rows.look_at(context)
         integrity_receipts.look_at(context)
         integrity_fallbacks.look_at(context)
+        integrity_surveys.look_at(context)
         integrity_plans.look_at(context, _chosen(context))
     return checked
 

@@ -10,7 +10,15 @@ from sqlalchemy.engine import Connection
 from a2pcli.ledger import erased, receipts
 from a2pcli.ledger.attempt_ids import all_attempts, attempt_number
 from a2pcli.ledger.history import of_person
-from a2pcli.ledger.schema import answers, codes, conversations, reachability, verified
+from a2pcli.ledger.schema import (
+    answers,
+    codes,
+    conversations,
+    reachability,
+    survey_answers,
+    survey_sessions,
+    verified,
+)
 from a2pcli.ledger.tables import (
     attempts,
     consents,
@@ -50,6 +58,8 @@ def export(connection: Connection, person: Person, now: int) -> dict[str, Any]:
         "conversations": _rows(connection, conversations, conversations.c.address.in_(person.forms)),
         "codes": _without_digest(_rows(connection, codes, codes.c.address.in_(person.forms))),
         "verified": _rows(connection, verified, verified.c.address.in_(person.forms)),
+        "survey_sessions": _rows(connection, survey_sessions, survey_sessions.c.address.in_(person.forms)),
+        "survey_answers": _rows(connection, survey_answers, survey_answers.c.address.in_(person.forms)),
         "reachability": _rows(connection, reachability, reachability.c.address.in_(person.forms)),
     }
 

@@ -31,7 +31,8 @@ COLUMNS: Mapping[str, Mapping[str, Holds]] = {
         "state_reason": _H.SENTENCE,
         **dict.fromkeys(
             ("id", "campaign", "state", "campaign_file", "contacts_file", "contacts_fingerprint", "gateway", "channel",
-             "sender", "purpose", "digest", "programme", "subject"),
+             "sender", "purpose", "digest", "programme", "subject",
+             "survey"),
             _H.NOBODY,
         ),
     },
@@ -79,6 +80,15 @@ COLUMNS: Mapping[str, Mapping[str, Holds]] = {
         "address": _H.ADDRESS,
         "code": _H.OWN,
         **dict.fromkeys(("channel", "gateway", "sender", "programme", "state", "why", "agents", "assignee"), _H.NOBODY),
+    },
+    "survey_sessions": {
+        "address": _H.ADDRESS,
+        **dict.fromkeys(("survey", "channel", "gateway", "sender", "programme", "state", "question"), _H.NOBODY),
+    },
+    "survey_answers": {
+        "address": _H.ADDRESS,
+        "value": _H.OWN,
+        **dict.fromkeys(("question", "kind"), _H.NOBODY),
     },
     "reachability": {"address": _H.ADDRESS, "gateway": _H.NOBODY},
     "events": {"detail": _H.SENTENCE, "gateway_id": _H.OWN, "kind": _H.NOBODY, "code": _H.NOBODY},

@@ -122,6 +122,7 @@ class NewRun:
     expires_at: int | None = None
     programme: str | None = None
     subject: str | None = None
+    survey: str | None = None
     sending: Mapping[str, Any] = field(default_factory=dict)
     created_at: int = field(default_factory=now_ms)
 
@@ -155,6 +156,7 @@ class Run:
     sending: Mapping[str, Any]
     programme: str | None = None
     subject: str | None = None
+    survey: str | None = None
 
     @property
     def media(self) -> tuple[str, ...]:

@@ -42,7 +42,7 @@ from a2pcli.ledger.plan_store import first_id
 from a2pcli.ledger.plans import drop_rows, end_id, lock_run, of_run, run_from_row
 from a2pcli.ledger.reachability import KEPT
 from a2pcli.ledger.records import Run, RunState
-from a2pcli.ledger.schema import answers, codes, conversations, reachability
+from a2pcli.ledger.schema import answers, codes, conversations, reachability, survey_answers, survey_sessions
 from a2pcli.ledger.tables import attempts, contacted, events, occasions, receipts, replies, runs
 from a2pcli.messages import State
 
@@ -93,6 +93,9 @@ class Pruned:
     """Texts of such messages that are deleted earlier than the rest."""
     conversations: int = 0
     """Closed conversations of the inbox."""
+    survey_sessions: int = 0
+    """People who were asked the questions of a survey."""
+    survey_answers: int = 0
 
     @property
     def nothing(self) -> bool:
@@ -105,6 +108,8 @@ class Pruned:
             self.answer_texts,
             self.conversations,
             self.codes,
+            self.survey_sessions,
+            self.survey_answers,
         )
         return not (self.steps or self.contacted or any(others))
 
@@ -127,6 +132,7 @@ def due(connection: Connection, rules: Retention, now: int) -> Pruned:
     sent = select(func.count()).select_from(answers).where(_old_answers(rules, now))
     talks = select(func.count()).select_from(conversations).where(_old_conversations(rules, now))
     old_codes = select(func.count()).select_from(codes).where(_old_codes(rules, now))
+    surveys = _old_surveys(rules, now)
     texts = select(func.count()).select_from(answers).where(_old_answer_texts(rules, now))
     return Pruned(
         tuple(steps),
@@ -138,6 +144,8 @@ def due(connection: Connection, rules: Retention, now: int) -> Pruned:
         codes=int(connection.execute(old_codes).scalar_one()),
         answer_texts=int(connection.execute(texts).scalar_one()),
         conversations=int(connection.execute(talks).scalar_one()),
+        survey_answers=_old_rows(connection, *surveys["survey_answers"]),
+        survey_sessions=_old_rows(connection, *surveys["survey_sessions"]),
     )
 
 
@@ -163,6 +171,19 @@ def _old_codes(rules: Retention, now: int) -> Any:
     """Return the condition for one-time passwords that no limit counts any more."""
     kept = max(LIMITS_SPAN, rules.people("otp") or LIMITS_SPAN)
     return codes.c.created_at < now - kept
+def _old_surveys(rules: Retention, now: int) -> dict[str, tuple[Table, Any]]:
+    """Return the conditions for people asked in surveys, and for their answers, older than people are kept."""
+    age, s, a = parse_age(rules.default), survey_sessions.c, survey_answers.c
+    sessions = false() if age is None else and_(s.until_at < now - age, s.asked_at < now - age)
+    of_old = a.session.in_(select(s.number).where(sessions))
+    return {
+        "survey_answers": (survey_answers, false() if age is None else or_(of_old, a.at < now - age)),
+        "survey_sessions": (survey_sessions, sessions),
+    }
+
+
+def _old_rows(connection: Connection, table: Table, condition: Any) -> int:
+    return int(connection.execute(select(func.count()).select_from(table).where(condition)).scalar_one())
 
 
 def _old_answers(rules: Retention, now: int) -> Any:
@@ -269,6 +290,7 @@ def prune(ledger: HasEngine, rules: Retention, now: int) -> Pruned:
         "answers": (answers, _old_answers(rules, now)),
         "conversations": (conversations, _old_conversations(rules, now)),
         "codes": (codes, _old_codes(rules, now)),
+        **_old_surveys(rules, now),
     }
     gone = {
         name: _delete(ledger, table, condition, name, now) if getattr(found, name) else 0

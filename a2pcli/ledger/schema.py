@@ -173,6 +173,59 @@ partial_index(
 )
 
 
+# People who were asked the questions of a survey: one open row for each of them, gateway and sender; see ``surveys``.
+# Who got a campaign's first question and has not answered has no row yet.
+survey_sessions = Table(
+    "survey_sessions",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("survey", Text, nullable=False),
+    Column("address", Text, nullable=False),
+    Column("channel", Text, nullable=False),
+    Column("gateway", Text, nullable=False),
+    Column("sender", Text, nullable=False, server_default=""),
+    Column("programme", Text),
+    # The run whose message was the first question; null for one that was asked by itself.
+    Column("run", Integer),
+    # open, finished, stopped, unclear, replaced or late.
+    Column("state", Text, nullable=False),
+    # The newest question, and until when its answer is in time.
+    Column("question", Text, nullable=False),
+    Column("asked_at", BigInteger, nullable=False),
+    Column("until_at", BigInteger, nullable=False),
+    # 1 once the person was asked again, because their answer to this question was none.
+    Column("retried", Integer, nullable=False, server_default="0"),
+    Column("started_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+)
+Index("survey_sessions_address", survey_sessions.c.address)
+Index("survey_sessions_survey", survey_sessions.c.survey)
+partial_index(
+    "survey_sessions_open",
+    survey_sessions.c.address,
+    survey_sessions.c.gateway,
+    survey_sessions.c.sender,
+    where=survey_sessions.c.state == "open",
+    unique=True,
+)
+
+# What people answered: once to each question.
+survey_answers = Table(
+    "survey_answers",
+    metadata,
+    Column("session", BigInteger, primary_key=True, autoincrement=False),
+    Column("question", Text, primary_key=True),
+    Column("address", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    # The option, the number or the text.
+    Column("value", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    # 1 if it came after its time.
+    Column("late", Integer, nullable=False, server_default="0"),
+)
+Index("survey_answers_address", survey_answers.c.address)
+
+
 # Whom a channel can reach according to the provider; see ``reachability``.
 reachability = Table(
     "reachability",

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from a2pcli.ledger.receipts import Inbox
     from a2pcli.ledger.replies import Replies
     from a2pcli.ledger.runs import Runs
+    from a2pcli.ledger.surveys import SurveySessions
     from a2pcli.ledger.unheard import Waits
 else:
     about, asking, integrity, people = lazily("a2pcli.ledger", "about", "asking", "integrity", "people")
@@ -130,6 +131,13 @@ class Ledger(LedgerCore):
         from a2pcli.ledger.codes import Codes
 
         return Codes(self)
+
+    @cached_property
+    def surveys(self) -> SurveySessions:
+        """Who was asked the questions of surveys, and what they answered."""
+        from a2pcli.ledger.surveys import SurveySessions
+
+        return SurveySessions(self)
 
     @cached_property
     def reachability(self) -> Reachability:

@@ -81,6 +81,8 @@ runs = Table(
     Column("programme", Text),
     # What the campaign is about, for caps that count messages by subject.
     Column("subject", Text),
+    # The survey whose first question its messages ask.
+    Column("survey", Text),
 )
 
 occasions = Table(

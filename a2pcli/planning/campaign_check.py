@@ -6,6 +6,7 @@ contacts are looked at in a sample from the start of the file: a check is quick 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import field, replace
 from difflib import get_close_matches
@@ -363,13 +364,12 @@ class _Check:
 
     def _at(self, loc: Loc) -> Problem:
         """Return a warning without a message, placed at the start of a text."""
-        block = self.document.block(loc)
-        return Problem("", self.document.path, block.line, block.column, severity=Severity.WARNING)
+        document, at = self.loaded.written(tuple(loc))
+        block = document.block(at)
+        return Problem("", document.path, block.line, block.column, severity=Severity.WARNING)
 
     def _column(self, loc: Loc, text: str, name: str) -> Problem:
         """Return a warning without a message, placed where a template first uses a column."""
-        import re
-
         found = re.search(rf"\{{[{{%](?:(?![%}}]\}}).)*?\b({re.escape(name)})\b", text, re.DOTALL)
         if found is None:
             return self._at(loc)

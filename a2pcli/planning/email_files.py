@@ -34,10 +34,11 @@ _LINK_OF_COLUMN = re.compile(r"(href=[\"'])\s*(\{\{.*?\}\})", re.IGNORECASE | re
 
 def source_place(loaded: LoadedCampaign, loc: Loc) -> SourcePlace:
     """Return the exact place of a campaign text, however YAML folds or quotes it, and for composed texts too."""
-    block = loaded.document.block(loc)
+    document, at = loaded.written(tuple(loc))
+    block = document.block(at)
     composed = composed_at(loaded, loc)
-    spot = ComposedSpot(loaded.document, composed) if composed else partial(loaded.document.spot, loc)
-    return SourcePlace(loaded.document.path, block.line, block.column, block.indent, spot)
+    spot = ComposedSpot(document, composed) if composed else partial(document.spot, at)
+    return SourcePlace(document.path, block.line, block.column, block.indent, spot)
 
 
 def spot_in(loaded: LoadedCampaign, loc: Loc, offset: int) -> tuple[int, int]:

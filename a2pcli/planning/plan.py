@@ -228,6 +228,7 @@ def _new_run(
         expires_at=prepared.hours.ends,
         programme=prepared.spec.programme,
         subject=campaign.subject,
+        survey=campaign.survey,
         sending=sending,
     )
 

@@ -187,7 +187,8 @@ class Wording:
         if severity is Severity.ERROR:
             waive = f"or give a reason under 'waive: {finding.code}:'"
             hint = f"{hint}; {waive}" if hint else waive
-        return Problem(finding.message, self.loaded.document.path, line, column, hint, severity, finding.code)
+        path = self.loaded.written(tuple(loc))[0].path
+        return Problem(finding.message, path, line, column, hint, severity, finding.code)
 
     def lost_comment(self, loc: Loc) -> Iterator[Problem]:
         """Warn about ``message: Half price #sale``, of which YAML reads the rest as a comment."""

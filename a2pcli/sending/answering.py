@@ -174,6 +174,12 @@ class AnswerSender:
         outcome = await self._hand_over(claimed, new)
         return await self._with_ledger(lambda: store.by_key(new.key)), outcome
 
+    async def send_stored(self, number: int) -> Outcome | None:
+        """Send an answer that is stored, now; return the gateway's outcome, None if it was not sent. Raises
+        ``LedgerError``."""
+        claimed = await self._with_ledger(lambda: self._ledger.answers.claim(number))
+        return None if claimed is None else await self._hand_over(claimed)
+
     async def _one(self, answer: Answer, whose: tuple[str, str]) -> None:
         store = self._ledger.answers
         try:

@@ -63,6 +63,8 @@ def _document(held: dict[str, Any]) -> dict[str, Any]:
         "conversations",
         "codes",
         "verified",
+        "survey_sessions",
+        "survey_answers",
         "reachability",
     )
     only_hash = "only a keyed hash is kept, so that they stay on the suppression list"
@@ -181,6 +183,8 @@ _TABLES = {
     "replies": ("reply", "replies", " removed"),
     "answers": ("answer", "answers", " sent outside of campaigns removed"),
     "conversations": ("conversation", "conversations", " removed"),
+    "survey_sessions": ("survey", "surveys", " that the person was asked in removed"),
+    "survey_answers": ("answer", "answers", " to surveys removed"),
     "reachability": ("record", "records", " about whom a channel reaches removed"),
     "contacted": ("entry", "entries", " that counted for frequency caps removed"),
     "consents": ("consent", "consents", " removed"),

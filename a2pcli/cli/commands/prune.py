@@ -87,9 +87,25 @@ def _document(found: Pruned | None, dry_run: bool) -> dict[str, Any]:
         "codes": 0 if found is None else found.codes,
         "answer_texts": 0 if found is None else found.answer_texts,
         "conversations": 0 if found is None else found.conversations,
+        "survey_sessions": 0 if found is None else found.survey_sessions,
+        "survey_answers": 0 if found is None else found.survey_answers,
         "reachability": 0 if found is None else found.reachability,
         "busy": [] if found is None else list(found.busy),
     }
+
+
+_KINDS = {
+    "contacted": "entries that counted for frequency caps",
+    "replies": "replies",
+    "answers": "messages outside of campaigns",
+    "codes": "one-time passwords",
+    "answer_texts": "texts of messages outside of campaigns",
+    "conversations": "closed conversations of the inbox",
+    "survey_sessions": "people who were asked in surveys",
+    "survey_answers": "answers to surveys",
+    "receipts": "delivery receipts without a known message",
+    "reachability": "answers about whom a channel reaches",
+}
 
 
 def _tell(found: Pruned, verb: str) -> None:
@@ -99,22 +115,9 @@ def _tell(found: Pruned, verb: str) -> None:
         say("nothing is past its retention period")
     for step in found.steps:
         print(printable(f"{step.run.id}  {step.run.campaign}: {_what(step)} {verb}"))
-    if found.contacted:
-        print(f"{found.contacted:,} entries that counted for frequency caps: {verb}")
-    if found.replies:
-        print(f"{found.replies:,} replies: {verb}")
-    if found.answers:
-        print(f"{found.answers:,} messages outside of campaigns: {verb}")
-    if found.codes:
-        print(f"{found.codes:,} one-time passwords: {verb}")
-    if found.answer_texts:
-        print(f"{found.answer_texts:,} texts of messages outside of campaigns: {verb}")
-    if found.conversations:
-        print(f"{found.conversations:,} closed conversations of the inbox: {verb}")
-    if found.receipts:
-        print(f"{found.receipts:,} delivery receipts without a known message: {verb}")
-    if found.reachability:
-        print(f"{found.reachability:,} answers about whom a channel reaches: {verb}")
+    for name, words in _KINDS.items():
+        if many := getattr(found, name):
+            print(f"{many:,} {words}: {verb}")
     for run in found.busy:
         say(f"run {run} is being sent: skipped")
 

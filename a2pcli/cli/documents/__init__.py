@@ -22,6 +22,7 @@ def documents() -> Mapping[str, tuple[type, ...]]:
         plans,
         receipts,
         runs,
+        surveys,
         templates,
     )
 
@@ -56,6 +57,10 @@ def documents() -> Mapping[str, tuple[type, ...]]:
         "inbox reply": (conversations.ConversationReplied,),
         "inbox assign": (conversations.ConversationChanged,),
         "inbox close": (conversations.ConversationChanged,),
+        "survey check": (surveys.SurveysChecked,),
+        "survey start": (surveys.SurveyStarted,),
+        "survey list": (surveys.SurveyList,),
+        "survey results": (surveys.SurveyResult,),
         "optout add": (people_lists.Added,),
         "optout remove": (people_lists.Removed,),
         "optout list": (people_lists.Suppressions,),

@@ -266,6 +266,8 @@ class Pruned(TypedDict):
     codes: Annotated[int, says("one-time passwords")]
     answer_texts: Annotated[int, says("texts of such messages")]
     conversations: Annotated[int, says("closed conversations of the inbox")]
+    survey_sessions: Annotated[int, says("people who were asked in surveys")]
+    survey_answers: int
     reachability: Annotated[int, says("answers about whom a channel reaches")]
     busy: Annotated[list[str], says("runs that are being sent; skipped")]
 
@@ -285,6 +287,8 @@ class PersonExported(TypedDict):
     conversations: list[dict[str, Any]]
     codes: Annotated[list[dict[str, Any]], says("one-time passwords sent to the person, without the codes")]
     verified: Annotated[list[dict[str, Any]], says("addresses that the person verified with a code")]
+    survey_sessions: list[dict[str, Any]]
+    survey_answers: list[dict[str, Any]]
     reachability: Annotated[
         list[dict[str, Any]], says("what gateways said of whether a channel reaches the person")
     ]
