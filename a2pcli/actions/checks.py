@@ -10,7 +10,7 @@ from a2pcli.actions.confirming import ConfirmationTexts
 from a2pcli.actions.fallback_check import fallback_findings
 from a2pcli.actions.files_online import unreachable
 from a2pcli.actions.gateway_check import gateway_problems, route_problems, used_gateways
-from a2pcli.actions.surveys import load_surveys
+from a2pcli.actions.surveys import ReadySurvey, load_surveys
 from a2pcli.config.campaign import Campaign
 from a2pcli.config.document import read_document
 from a2pcli.config.load import (
@@ -18,8 +18,10 @@ from a2pcli.config.load import (
     LoadedCampaign,
     LoadedSettings,
     ledger_url,
+    load_settings,
 )
 from a2pcli.config.reply_rules import FILE as REPLY_RULES
+from a2pcli.config.surveys import FOLDER, load_survey
 from a2pcli.errors import A2PError, InvalidInput, Problem, Severity
 from a2pcli.planning.campaign_check import Checked as Checked
 from a2pcli.planning.campaign_check import check_campaign
@@ -84,6 +86,9 @@ def check_files(
     names: dict[tuple[str, Path], Path] = {}
     result = []
     for file in files:
+        if is_survey(file):
+            result.append(Checked(file, None, None, tuple(_of_survey(file))))
+            continue
         checked = check_campaign(file)
         more = [*_gateways(checked)]
         if online:
@@ -100,6 +105,19 @@ def check_files(
         )
         result.append(replace(checked, problems=tuple(problems)))
     return result
+
+
+def is_survey(file: Path) -> bool:
+    """Whether a file is a survey: it is in a folder of them."""
+    return file.parent.name == FOLDER
+
+
+def _of_survey(file: Path) -> Sequence[Problem]:
+    try:
+        ReadySurvey(load_survey(file), load_settings(file.resolve().parent.parent))
+    except A2PError as error:
+        return error.problems
+    return ()
 
 
 def _same_name(campaign: LoadedCampaign, first: Path) -> Problem:

@@ -42,7 +42,8 @@ from a2pcli.ledger.plan_store import first_id
 from a2pcli.ledger.plans import drop_rows, end_id, lock_run, of_run, run_from_row
 from a2pcli.ledger.reachability import KEPT
 from a2pcli.ledger.records import Run, RunState
-from a2pcli.ledger.schema import answers, codes, conversations, reachability, survey_answers, survey_sessions
+from a2pcli.ledger.schema import answers, codes, conversations, reachability
+from a2pcli.ledger.surveys import old_surveys
 from a2pcli.ledger.tables import attempts, contacted, events, occasions, receipts, replies, runs
 from a2pcli.messages import State
 
@@ -132,7 +133,7 @@ def due(connection: Connection, rules: Retention, now: int) -> Pruned:
     sent = select(func.count()).select_from(answers).where(_old_answers(rules, now))
     talks = select(func.count()).select_from(conversations).where(_old_conversations(rules, now))
     old_codes = select(func.count()).select_from(codes).where(_old_codes(rules, now))
-    surveys = _old_surveys(rules, now)
+    surveys = old_surveys(rules, now)
     texts = select(func.count()).select_from(answers).where(_old_answer_texts(rules, now))
     return Pruned(
         tuple(steps),
@@ -171,15 +172,6 @@ def _old_codes(rules: Retention, now: int) -> Any:
     """Return the condition for one-time passwords that no limit counts any more."""
     kept = max(LIMITS_SPAN, rules.people("otp") or LIMITS_SPAN)
     return codes.c.created_at < now - kept
-def _old_surveys(rules: Retention, now: int) -> dict[str, tuple[Table, Any]]:
-    """Return the conditions for people asked in surveys, and for their answers, older than people are kept."""
-    age, s, a = parse_age(rules.default), survey_sessions.c, survey_answers.c
-    sessions = false() if age is None else and_(s.until_at < now - age, s.asked_at < now - age)
-    of_old = a.session.in_(select(s.number).where(sessions))
-    return {
-        "survey_answers": (survey_answers, false() if age is None else or_(of_old, a.at < now - age)),
-        "survey_sessions": (survey_sessions, sessions),
-    }
 
 
 def _old_rows(connection: Connection, table: Table, condition: Any) -> int:
@@ -290,7 +282,7 @@ def prune(ledger: HasEngine, rules: Retention, now: int) -> Pruned:
         "answers": (answers, _old_answers(rules, now)),
         "conversations": (conversations, _old_conversations(rules, now)),
         "codes": (codes, _old_codes(rules, now)),
-        **_old_surveys(rules, now),
+        **old_surveys(rules, now),
     }
     gone = {
         name: _delete(ledger, table, condition, name, now) if getattr(found, name) else 0

@@ -11,10 +11,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import and_, func, insert, or_, select, update
+from sqlalchemy import Table, and_, false, func, insert, or_, select, update
 from sqlalchemy.engine import Connection, RowMapping
 
 from a2pcli.addresses.kinds import forms_of
+from a2pcli.config.retention import Retention, parse_age
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger import audit
 from a2pcli.ledger.core import SubStore
@@ -248,6 +249,19 @@ class SurveySessions(SubStore):
             found = {*connection.execute(select(_s.survey).distinct()).scalars()}
             asked = select(runs.c.survey).where(runs.c.survey.is_not(None)).distinct()
             return sorted(found | {one for one in connection.execute(asked).scalars() if one})
+
+
+def old_surveys(rules: Retention, now: int) -> dict[str, tuple[Table, Any]]:
+    """Return the conditions for people asked in surveys, and for their answers, older than people are kept."""
+    age = parse_age(rules.default)
+    if age is None:
+        return {"survey_answers": (survey_answers, false()), "survey_sessions": (survey_sessions, false())}
+    sessions = and_(_s.until_at < now - age, _s.asked_at < now - age)
+    of_old = _a.session.in_(select(_s.number).where(sessions))
+    return {
+        "survey_answers": (survey_answers, or_(of_old, _a.at < now - age)),
+        "survey_sessions": (survey_sessions, sessions),
+    }
 
 
 def _questions(connection: Connection, run: Run, address: str) -> Iterator[SentQuestion]:

@@ -42,8 +42,10 @@ agents:
 
 
 def with_inbox(project: Project) -> None:
-    """Rules for replies, and a conversation in the inbox."""
+    """Rules for replies, a survey, and a conversation in the inbox."""
     project.write("replies.yaml", RULES)
+    (project.folder / "surveys").mkdir()
+    project.write("surveys/visit.yaml", "questions:\n  how: {ask: 'How was it?', kind: text}\n")
     with Ledger.open(str(project.folder / ".a2pcli/ledger.db")) as ledger:
         ledger.conversations.hear(Heard("+447911123492", "sms", "outbox", "Shop", None, "no rule is for it"))
         with ledger.engine.begin() as connection:
@@ -105,6 +107,10 @@ JSON_CALLS = [
     ("inbox", "assign", "cabcdefg", "anna"),
     ("inbox", "reply", "cabcdefg", "We open at nine."),
     ("inbox", "close", "cabcdefg"),
+    ("survey", "check"),
+    ("survey", "start", "visit", "07911123490"),
+    ("survey", "list"),
+    ("survey", "results", "visit"),
     ("optout", "add", "07911123498"),
     ("optout", "remove", "07911123499"),
     ("optout", "list"),

@@ -29,6 +29,7 @@ from a2pcli.ledger.lock import planner_lock, sender_lock
 from a2pcli.ledger.records import ExcludedRows
 from a2pcli.ledger.replies import KeptReply
 from a2pcli.ledger.store import Ledger
+from a2pcli.ledger.surveys import NewSession
 from a2pcli.ledger.tables import consents, contacted, events, suppressions
 from a2pcli.messages import Outcome, State, Verdict
 
@@ -73,6 +74,8 @@ def full(ledger: Ledger, make: Make) -> None:
         "stop:1", "stop", ANN.address, "sms", "gw", "Bye Annabelle", NOW + 1, f"for {ANN.address}"
     )
     ledger.answers.add(answer, now=NOW)
+    asked = NewSession("visit", ANN.address, "sms", "gw", "", None, None, "why", NOW, NOW)
+    ledger.surveys.answer(ledger.surveys.begin(asked, NOW), "text", "Annabelle liked it", NOW, late=False)
     ledger.conversations.hear(Heard(ANN.address, "sms", "gw", "", None, "unclear"), NOW)
     limits = CodeLimits(valid=1000, attempts=5, resend=30, per_hour=5, per_day=10)
     for use in ("login", "number"):

@@ -52,7 +52,7 @@ def check(
 
     Exit status: 0 no errors (there may be warnings), 3 errors, or warnings with --strict.
     """
-    from a2pcli.actions.checks import check_files, find_campaigns
+    from a2pcli.actions.checks import check_files, find_campaigns, is_survey
     from a2pcli.cli.terminal.output import print_json, printable, say
     from a2pcli.cli.terminal.problems import show_problems, show_waivers
     from a2pcli.errors import ExitStatus, Severity, in_file_order
@@ -70,9 +70,10 @@ def check(
                 print(f"{one.path}: columns: {printable(reading_line(one.read_as))}")
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
     warnings = sum(problem.severity is Severity.WARNING for problem in problems)
-    say(
-        f"{_count(len(checked), 'campaign')} checked: {_count(errors, 'error')}, {_count(warnings, 'warning')}"
-    )
+    surveys = sum(is_survey(one.path) for one in checked)
+    kinds = ((len(checked) - surveys, "campaign"), (surveys, "survey"))
+    looked_at = " and ".join(_count(many, noun) for many, noun in kinds if many)
+    say(f"{looked_at} checked: {_count(errors, 'error')}, {_count(warnings, 'warning')}")
     if errors or (strict and warnings):
         raise typer.Exit(int(ExitStatus.INVALID))
 

@@ -157,7 +157,7 @@ def as_csv(found: SurveyResults) -> str:
         mine["late"] = "yes" if row.late or mine.get("late") == "yes" else "no"
     text = io.StringIO()
     columns = ["session", "person", *names, "answered_at", "late"]
-    writer = csv.DictWriter(text, columns, extrasaction="ignore", restval="")
+    writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore", restval="")
     writer.writeheader()
     writer.writerows({key: _cell(key, value) for key, value in one.items()} for one in people.values())
     return text.getvalue()
