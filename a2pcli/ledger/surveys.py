@@ -190,8 +190,14 @@ class SurveySessions(SubStore):
         return self._change(session, {"retried": 1, "until_at": until_at})
 
     def end(self, session: Session, state: str, now: int) -> Session:
-        """End a session. Audit: ``survey.end``."""
+        """End a session; a question that has not left yet is not sent any more if it is ``stopped`` or ``replaced``.
+        Audit: ``survey.end``."""
         found = self._change(session, {"state": state, "ended_at": now})
+        if state in (STOPPED, REPLACED):
+            for key in (session.key(session.question), session.key(f"retry {session.question}")):
+                waiting = self._ledger.answers.by_key(key)
+                if waiting is not None:
+                    self._ledger.answers.drop(waiting, "survey-over", now=now)
         with self._ledger.writing() as connection:
             audit.record(connection, "survey.end", session.survey, {"state": state}, [session.address], now)
         self._ledger.note_entry()
@@ -218,7 +224,7 @@ class SurveySessions(SubStore):
         """Return what somebody answered, by question."""
         query = select(_a.question, _a.value).where(_a.session == session.number)
         with self._ledger.reading() as connection:
-            return dict(connection.execute(query).tuples().all())
+            return {row[0]: row[1] for row in connection.execute(query)}
 
     def all_answers(self, survey: str) -> list[tuple[int, str, str, int, bool]]:
         """Return (session, question, value, time, late) of every answer to a survey, in the order they came."""
@@ -229,7 +235,10 @@ class SurveySessions(SubStore):
             .order_by(_a.at, _a.session)
         )
         with self._ledger.reading() as connection:
-            return [(*row[:4], bool(row[4])) for row in connection.execute(query).tuples()]
+            return [
+                (session, question, value, at, bool(late))
+                for session, question, value, at, late in connection.execute(query)
+            ]
 
     def asked_by_runs(self, survey: str) -> int:
         """Return how many messages of campaigns that ask this survey were sent."""
