@@ -71,20 +71,19 @@ class Report:
 
     def unheard(self, totals: Totals) -> Unheard:
         """The accepted messages whose receipts are overdue; none where the gateway gives no receipts."""
-        from a2pcli.config.receipts import ReceiptSettings
-        from a2pcli.ledger.records import now_ms
         from a2pcli.messages import State
         from a2pcli.reporting.deliveries import NONE_UNHEARD
 
-        rules = ReceiptSettings()
         gives = bool(totals.deliveries)
-        if totals.count(State.ACCEPTED):
-            with suppress(A2PError):
-                settings = self.project.settings()
-                rules, gives = (
-                    settings.settings.receipts,
-                    gives or _gives_receipts(settings, self.run.gateway),
-                )
+        if not totals.count(State.ACCEPTED) or (not gives and self.run.sending.get("delivers") is False):
+            return NONE_UNHEARD  # most reports need no settings, which take a while to read
+        from a2pcli.config.receipts import ReceiptSettings
+        from a2pcli.ledger.records import now_ms
+
+        rules = ReceiptSettings()
+        with suppress(A2PError):
+            settings = self.project.settings()
+            rules, gives = settings.settings.receipts, gives or _gives_receipts(settings, self.run.gateway)
         return self.ledger.waits.unheard(self.run, rules.wait_ms, now_ms()) if gives else NONE_UNHEARD
 
     def billed(self) -> list[Billed]:

@@ -111,6 +111,8 @@ JSON_CALLS = [
     ("survey", "start", "visit", "07911123490"),
     ("survey", "list"),
     ("survey", "results", "visit"),
+    ("otp", "send", "07911123456"),
+    ("otp", "verify", "07911123456", "000000"),
     ("optout", "add", "07911123498"),
     ("optout", "remove", "07911123499"),
     ("optout", "list"),
@@ -150,6 +152,8 @@ def environ_of(call: tuple[str, ...]) -> dict[str, str]:
     """The ledger's keys, for the commands that need them."""
     old, new = "1" * 64, "2" * 64
     match call:
+        case ("otp", *_):
+            return {"OTP_SECRET": old}
         case ("ledger", "encrypt"):
             return {"A2PCLI_LEDGER_KEY": old}
         case ("ledger", "rekey"):
@@ -178,7 +182,8 @@ def test_every_document_has_the_keys_that_are_documented_and_no_others(after_a_r
 
 def documents_of_all_calls(after_a_run: Project, account: str) -> None:
     text = (after_a_run.folder / "a2pcli.yaml").read_text()
-    after_a_run.write("a2pcli.yaml", text + WHATSAPP.format(url=account))
+    otp = "otp: {secret: '${OTP_SECRET}', service: Shop}\n"
+    after_a_run.write("a2pcli.yaml", text + WHATSAPP.format(url=account) + otp)
     for call in JSON_CALLS:
         done = after_a_run.run(*call, "--json", **environ_of(call))
         assert done.out, (call, done.err)
