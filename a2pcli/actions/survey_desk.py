@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from a2pcli.actions.answers import NewAnswer
 from a2pcli.actions.incoming import Incoming
 from a2pcli.actions.surveys import (
     HOUR,
@@ -167,8 +168,20 @@ class SurveyDesk:
         session = self._ledger.surveys.open_of(address, gateway, to)
         sent = self._sent(address, gateway, to, now)
         if sent is not None and (session is None or sent.asked_at > session.asked_at):
-            return sent
-        return None if session is None else self._of_session(session)
+            found: _Open | None = sent
+        else:
+            found = None if session is None else self._of_session(session)
+        return None if found is None or self._is_out(found, address, now) else found
+
+    def _is_out(self, found: _Open, address: str, now: int) -> bool:
+        """Whether the person opted out by another way than a reply: the next question would not be sent."""
+        of = found.session or found.sent
+        assert of is not None
+        question = NewAnswer(
+            key="", kind=KIND, address=address, channel=of.channel, gateway=of.gateway, body=None, until_at=now,
+            source="", sender=of.sender or None, programme=of.programme,
+        )  # fmt: skip
+        return self._ledger.answers.would_be_kept_from(question, now)
 
     def _sent(self, address: str, gateway: str, to: str | None, now: int) -> _Open | None:
         whose = (address, gateway, to, now)

@@ -121,7 +121,8 @@ def test_a_campaign_asks_and_each_answer_leads_to_the_next_question(project: Pro
     assert (why["answers"], again["distribution"]) == (1, {"yes": 1, "no": 0})
     lines = project.run("survey", "results", "visit").out.splitlines()
     assert "4 asked, 2 answered (50%)" in lines
-    assert "  NPS +0: 1 promoters (9-10), 0 passives (7-8), 1 detractors (0-6)" in lines
+    assert "finished 2, not understood 1" in lines
+    assert "  NPS 0: promoters (9-10) 1, passives (7-8) 0, detractors (0-6) 1" in lines
     table = project.run("survey", "results", "visit", "--csv", "-", "--addresses").out.splitlines()
     assert table[0] == "session,person,score,why,again,answered_at,late"
     assert re.match(rf"1,\{ANN},3,\"'=Slow, and cold\",,", table[1]), table
@@ -252,6 +253,18 @@ def test_what_may_be_an_opt_out_ends_the_survey_and_goes_to_a_person(project: Pr
         "unclear",
         "open",
     }
+
+
+def test_yes_is_no_answer_from_somebody_who_opted_out_another_way(project: Project) -> None:
+    with asked(project) as (provider, heard):
+        says(heard, ANN, "9")
+        provider.until(5)
+        assert project.run("optout", "reply", ANN, "STOP").status == 0
+        says(heard, ANN, "yes")
+        says(heard, BEN, "9")
+        provider.until(7)
+    assert "again" in texts(provider, ANN)[-1].lower()
+    assert query(project, "SELECT value FROM survey_answers WHERE question = 'again'") == []
 
 
 BAD = """\

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 BAR = 20
 """Characters of the longest bar."""
 _STATES = {
-    "open": "open",
+    "open": "waiting for an answer",
     "finished": "finished",
     "stopped": "opted out",
     "unclear": "not understood",
@@ -67,8 +67,7 @@ def result_lines(found: SurveyResults) -> Iterator[str]:
     share = f" ({100 * found.began / found.asked:.0f}%)" if found.asked else ""
     yield f"{found.asked:,} asked, {found.began:,} answered{share}"
     if found.states:
-        states = (f"{many:,} {_STATES.get(state, state)}" for state, many in found.states.items())
-        yield f"of those with an answer or a question by hand: {', '.join(states)}"
+        yield ", ".join(f"{_STATES.get(state, state)} {many:,}" for state, many in found.states.items())
     for one in found.questions:
         yield ""
         yield from _question_lines(one, [row.value for row in found.rows if row.question == one.name])
@@ -89,8 +88,8 @@ def _question_lines(one: QuestionResult, values: Sequence[str]) -> Iterator[str]
     if one.nps is not None:
         parts = one.nps
         yield (
-            f"  NPS {parts.score:+d}: {parts.promoters:,} promoters (9-10), {parts.passives:,} passives (7-8),"
-            f" {parts.detractors:,} detractors (0-6)"
+            f"  NPS {parts.score}: promoters (9-10) {parts.promoters:,}, passives (7-8) {parts.passives:,},"
+            f" detractors (0-6) {parts.detractors:,}"
         )
     if one.kind == "text":
         for value in values[-5:]:
