@@ -30,6 +30,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "replies": ("pulls", "Check and try the rules for replies; fetch replies."),
     "inbox": ("inbox", "Read and answer what people wrote."),
     "survey": ("survey", "Ask people questions, and see what they answered."),
+    "trigger": ("trigger", "Report an event: send its campaign to the one it concerns."),
     "listen": ("listen", "Receive receipts and replies that providers send to your URL."),
     "otp": ("otp", "Send one-time passwords, and verify what people enter."),
     "optout": ("optout", "Manage opt-outs (the suppression list)."),

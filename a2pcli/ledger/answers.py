@@ -302,6 +302,14 @@ class Answers(SubStore):
         """Return the answer with this key."""
         return next(iter(self._read(select(answers).where(_c.key == key))), None)
 
+    def by_number(self, number: int) -> Answer | None:
+        """Return the answer with this number."""
+        return next(iter(self._read(select(answers).where(_c.number == number))), None)
+
+    def by_reference(self, reference: str) -> Answer | None:
+        """Return the answer with this reference."""
+        return next(iter(self._read(select(answers).where(_c.reference == reference))), None)
+
     def count_since(self, address: str, since: int, kinds: Collection[str] | None = None) -> int:
         """Return how many answers (of these kinds) were made for a person since a time (UTC ms); those that were
         skipped or have expired do not count."""

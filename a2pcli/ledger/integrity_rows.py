@@ -38,6 +38,7 @@ from a2pcli.ledger.integrity import CheckContext, Finding
 from a2pcli.ledger.records import RunState
 from a2pcli.ledger.row_rules import OUTSIDE, RowRule
 from a2pcli.ledger.schema import answers, codes
+from a2pcli.ledger.schema_triggers import triggers
 from a2pcli.ledger.tables import (
     MOST_ROWS,
     ROWS_PER_RUN,
@@ -162,6 +163,7 @@ _NAMES = {
     consents: "consent records",
     answers: "messages outside of campaigns",
     codes: "one-time passwords",
+    triggers: "events that other systems reported",
     plan_ends: "ends of many messages at once",
     runs: "runs",
 }

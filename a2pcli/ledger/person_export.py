@@ -19,6 +19,7 @@ from a2pcli.ledger.schema import (
     survey_sessions,
     verified,
 )
+from a2pcli.ledger.schema_triggers import triggers
 from a2pcli.ledger.tables import (
     attempts,
     consents,
@@ -60,6 +61,7 @@ def export(connection: Connection, person: Person, now: int) -> dict[str, Any]:
         "verified": _rows(connection, verified, verified.c.address.in_(person.forms)),
         "survey_sessions": _rows(connection, survey_sessions, survey_sessions.c.address.in_(person.forms)),
         "survey_answers": _rows(connection, survey_answers, survey_answers.c.address.in_(person.forms)),
+        "triggers": _rows(connection, triggers, triggers.c.address.in_(person.forms)),
         "reachability": _rows(connection, reachability, reachability.c.address.in_(person.forms)),
     }
 

@@ -90,6 +90,12 @@ COLUMNS: Mapping[str, Mapping[str, Holds]] = {
         "value": _H.OWN,
         **dict.fromkeys(("question", "kind"), _H.NOBODY),
     },
+    "triggers": {
+        "address": _H.ADDRESS,
+        **dict.fromkeys(("code", "key", "data", "digest", "cap", "answer"), _H.OWN),
+        **dict.fromkeys(("detail", "source"), _H.SENTENCE),
+        **dict.fromkeys(("name", "state", "reason"), _H.NOBODY),
+    },
     "reachability": {"address": _H.ADDRESS, "gateway": _H.NOBODY},
     "events": {"detail": _H.SENTENCE, "gateway_id": _H.OWN, "kind": _H.NOBODY, "code": _H.NOBODY},
     "suppressions": {

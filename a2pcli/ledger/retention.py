@@ -43,8 +43,10 @@ from a2pcli.ledger.plans import drop_rows, end_id, lock_run, of_run, run_from_ro
 from a2pcli.ledger.reachability import KEPT
 from a2pcli.ledger.records import Run, RunState
 from a2pcli.ledger.schema import answers, codes, conversations, reachability
+from a2pcli.ledger.schema_triggers import triggers
 from a2pcli.ledger.surveys import old_surveys
 from a2pcli.ledger.tables import attempts, contacted, events, occasions, receipts, replies, runs
+from a2pcli.ledger.triggers import old_triggers
 from a2pcli.messages import State
 
 ENDED = (str(RunState.FINISHED), str(RunState.CANCELLED))
@@ -97,6 +99,8 @@ class Pruned:
     survey_sessions: int = 0
     """People who were asked the questions of a survey."""
     survey_answers: int = 0
+    triggers: int = 0
+    """Settled events that other systems reported."""
 
     @property
     def nothing(self) -> bool:
@@ -111,6 +115,7 @@ class Pruned:
             self.codes,
             self.survey_sessions,
             self.survey_answers,
+            self.triggers,
         )
         return not (self.steps or self.contacted or any(others))
 
@@ -128,25 +133,21 @@ def due(connection: Connection, rules: Retention, now: int) -> Pruned:
         count = select(func.count()).select_from(contacted).where(contacted.c.at < now - age)
         old = int(connection.execute(count).scalar_one())
     unmatched = select(func.count()).select_from(receipts).where(_unmatched(rules, now))
-    told = select(func.count()).select_from(replies).where(_old_replies(rules, now))
-    asked = select(func.count()).select_from(reachability).where(_old_reachability(rules, now))
-    sent = select(func.count()).select_from(answers).where(_old_answers(rules, now))
-    talks = select(func.count()).select_from(conversations).where(_old_conversations(rules, now))
-    old_codes = select(func.count()).select_from(codes).where(_old_codes(rules, now))
     surveys = old_surveys(rules, now)
     texts = select(func.count()).select_from(answers).where(_old_answer_texts(rules, now))
     return Pruned(
         tuple(steps),
         old,
         receipts=int(connection.execute(unmatched).scalar_one()),
-        replies=int(connection.execute(told).scalar_one()),
-        reachability=int(connection.execute(asked).scalar_one()),
-        answers=int(connection.execute(sent).scalar_one()),
-        codes=int(connection.execute(old_codes).scalar_one()),
+        replies=_old_rows(connection, replies, _old_replies(rules, now)),
+        reachability=_old_rows(connection, reachability, _old_reachability(rules, now)),
+        answers=_old_rows(connection, answers, _old_answers(rules, now)),
+        codes=_old_rows(connection, codes, _old_codes(rules, now)),
         answer_texts=int(connection.execute(texts).scalar_one()),
-        conversations=int(connection.execute(talks).scalar_one()),
+        conversations=_old_rows(connection, conversations, _old_conversations(rules, now)),
         survey_answers=_old_rows(connection, *surveys["survey_answers"]),
         survey_sessions=_old_rows(connection, *surveys["survey_sessions"]),
+        triggers=_old_rows(connection, triggers, old_triggers(rules, now)),
     )
 
 
@@ -283,6 +284,7 @@ def prune(ledger: HasEngine, rules: Retention, now: int) -> Pruned:
         "conversations": (conversations, _old_conversations(rules, now)),
         "codes": (codes, _old_codes(rules, now)),
         **old_surveys(rules, now),
+        "triggers": (triggers, old_triggers(rules, now)),
     }
     gone = {
         name: _delete(ledger, table, condition, name, now) if getattr(found, name) else 0

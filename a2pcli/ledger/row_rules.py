@@ -1,4 +1,4 @@
-"""What must be true of the rows of tables outside of campaign runs: answers, one-time passwords."""
+"""What must be true of the rows of tables outside of campaign runs: answers, one-time passwords, events."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from sqlalchemy.sql.schema import Table
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger.codes import OPEN, STATES
 from a2pcli.ledger.schema import answers, codes
+from a2pcli.ledger.schema_triggers import triggers
 from a2pcli.messages import State
 
 _ANSWERED = [str(state) for state in State if state is not State.CANCELLED]
@@ -43,6 +44,28 @@ OUTSIDE: dict[Table, tuple[RowRule, ...]] = {
             "code",
             "are settled and still have an HMAC, or are open without one",
             (codes.c.digest.is_(None)) != (codes.c.state != OPEN),
+        ),
+    ),
+    triggers: (
+        RowRule(
+            "trigger",
+            "have an invalid state",
+            triggers.c.state.not_in(["waiting", "sent", "excluded", "expired"]),
+        ),
+        RowRule(
+            "trigger",
+            "wait without a due time, or have one without waiting",
+            (triggers.c.due_at.is_not(None)) != (triggers.c.state == "waiting"),
+        ),
+        RowRule(
+            "trigger",
+            "are settled without a time, or have a time without being settled",
+            (triggers.c.settled_at.is_(None)) != (triggers.c.state == "waiting"),
+        ),
+        RowRule(
+            "trigger",
+            "count as sent without a message, or have a message without it",
+            (triggers.c.answer.is_(None)) == (triggers.c.state == "sent"),
         ),
     ),
 }

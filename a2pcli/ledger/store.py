@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from a2pcli.ledger.replies import Replies
     from a2pcli.ledger.runs import Runs
     from a2pcli.ledger.surveys import SurveySessions
+    from a2pcli.ledger.triggers import Triggers
     from a2pcli.ledger.unheard import Waits
 else:
     about, asking, integrity, people = lazily("a2pcli.ledger", "about", "asking", "integrity", "people")
@@ -138,6 +139,13 @@ class Ledger(LedgerCore):
         from a2pcli.ledger.surveys import SurveySessions
 
         return SurveySessions(self)
+
+    @cached_property
+    def triggers(self) -> Triggers:
+        """Events that other systems reported."""
+        from a2pcli.ledger.triggers import Triggers
+
+        return Triggers(self)
 
     @cached_property
     def reachability(self) -> Reachability:

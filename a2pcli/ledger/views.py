@@ -313,6 +313,26 @@ _ALL = (
         ),
         "survey_answers",
     ),
+    View(
+        "triggers",
+        "Events that other systems reported: `POST /events/NAME`, `a2pcli trigger` and MQTT topics.",
+        (
+            ViewColumn("code", "its name in the answer to whoever reported it"),
+            ViewColumn("name", "its name in events.yaml"),
+            ViewColumn("address", "the person; empty if the address cannot be read"),
+            ViewColumn("source", "who reported it: a token, a provider, a user or a topic"),
+            ViewColumn("state", "waiting, sent (see `answers`), excluded or expired"),
+            ViewColumn("reason", "why it was excluded, or what it waits for"),
+            ViewColumn("detail", "more about the reason"),
+            ViewColumn("answer", "the reference of its message in `answers`"),
+            ViewColumn("occurred_at", "when it happened", kind=MOMENT),
+            ViewColumn("received_at", "when it was reported", kind=MOMENT),
+            ViewColumn("due_at", "when its message may be made", kind=MOMENT),
+            ViewColumn("until_at", "when nothing is sent about it any more", kind=MOMENT),
+            ViewColumn("settled_at", "when its state was decided", kind=MOMENT),
+        ),
+        "triggers",
+    ),
 )
 
 

@@ -81,13 +81,12 @@ class Endpoint:
 
     async def _respond(self, scope: Scope, receive: Receive) -> Response:
         gate = self._listener.gate
-        crowded = gate.crowd(scope)
-        if crowded is not None:
-            return crowded
         headers = headers_of(scope)
         token = gate.caller(scope, headers, self.wanted)
         if isinstance(token, Response):
-            return token
+            return gate.crowd(scope) or token
+        if not gate.is_known(scope, headers) and (crowded := gate.crowd(scope)) is not None:
+            return crowded
         if scope["method"] not in self.methods:
             allowed = ", ".join(self.methods)
             return refused(405, "method", f"use {allowed}", {"Allow": allowed})
@@ -116,7 +115,7 @@ class Endpoint:
         except LedgerError as error:
             return self._of_ledger(error)
         except A2PError as error:
-            return _of_input(error)
+            return of_input(error)
         except Exception as error:
             notices.note(f"'{self.wanted}': a request failed: {type(error).__name__}")
             return refused(500, "internal", "this is a fault of a2pcli; the log names it")
@@ -129,7 +128,7 @@ class Endpoint:
         return refused(503, code, "the ledger cannot be used now", AGAIN)
 
 
-def _of_input(error: A2PError) -> Response:
+def of_input(error: A2PError) -> Response:
     """What is wrong with a request, without the places in files of this machine."""
     found = [
         {"code": one.code, "message": one.message, **({"hint": one.hint} if one.hint else {})}

@@ -36,7 +36,7 @@ class Callbacks:
         self,
         doors: Mapping[str, CallbackDoor],
         broken: Collection[str],
-        storing: Storing,
+        storing: Storing[Heard],
         notices: Notices,
         prefix: str,
         bodies: Bodies,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Mapping
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 
 FAILURES, FAILURES_BURST = 10 / 60, 60.0
 """Failed attempts a second of an address, and the seconds' worth that it may make at once."""
+
+MOST_SIGNERS = 10_000
+"""Addresses that are remembered with the token by which they signed."""
 
 
 def refused(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
@@ -44,6 +48,7 @@ class Gate:
         self._per_address = parse_rate(settings.per_address).per_second
         self._signatures = Signatures()
         self._limits, self._failures = Limits(), Limits(FAILURES_BURST)
+        self._signers: OrderedDict[tuple[str, str], None] = OrderedDict()
 
     def address(self, scope: Scope) -> str:
         """The caller's network; where a proxy is believed, that of the address that it gives."""
@@ -98,6 +103,15 @@ class Gate:
             return token
         return self._counted(token)
 
+    def is_known(self, scope: Scope, headers: Mapping[str, str]) -> bool:
+        """Whether a caller with a valid token is limited by the token's own rate alone: its secret came, or its
+        signature was right from this address before. Others count for their address until their body is read."""
+        return SIGNATURE not in headers or (self.address(scope), headers.get(TOKEN, "")) in self._signers
+
+    def unsigned(self, scope: Scope, why: str) -> Response:
+        """Count a request whose signature is wrong; return the response."""
+        return self._failed(scope, why)
+
     def verified(
         self, token: Token, scope: Scope, headers: Mapping[str, str], body: bytes
     ) -> Response | None:
@@ -108,6 +122,9 @@ class Gate:
         target = path_of(scope, self._prefix) + (f"?{query}" if query else "")
         found = self._signatures.check(token, headers, scope["method"], target, body)
         if found is Signed.GOOD:
+            self._signers[self.address(scope), token.name] = None
+            if len(self._signers) > MOST_SIGNERS:
+                self._signers.popitem(last=False)
             counted = self._counted(token)
             return counted if isinstance(counted, Response) else None
         if found is Signed.AGAIN:

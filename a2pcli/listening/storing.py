@@ -7,12 +7,21 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import Generic, Protocol, TypeVar
 
 from a2pcli.errors import LedgerError, LedgerUnavailable
 
-if TYPE_CHECKING:
-    from a2pcli.actions.callback_doors import Heard
+
+class Weighs(Protocol):
+    """What can be stored; ``weight`` is how many rows it is."""
+
+    @property
+    def weight(self) -> int:
+        """How many rows it is."""
+        ...
+
+
+One = TypeVar("One", bound=Weighs)
 
 MOST_WAITING = 20_000
 """Receipts and replies that may wait; with more, requests are answered with 503."""
@@ -31,18 +40,18 @@ class TooMuch(Exception):
     """More waits than may wait; nothing of the request was taken."""
 
 
-class Storing:
+class Storing(Generic[One]):
     """Stores what it is given on a thread of its own."""
 
     def __init__(
         self,
-        keep: Callable[[Sequence[Heard]], None],
+        keep: Callable[[Sequence[One]], None],
         failed: Callable[[BaseException], None] = lambda _error: None,
         most: int = MOST_WAITING,
     ) -> None:
         self._keep, self._failed, self._most = keep, failed, most
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
-        self._waiting: deque[tuple[Heard, asyncio.Future[None]]] = deque()
+        self._waiting: deque[tuple[One, asyncio.Future[None]]] = deque()
         self._pending: deque[tuple[float, asyncio.Future[None]]] = deque()
         self._weight = 0
         self._more = asyncio.Event()
@@ -53,7 +62,7 @@ class Storing:
         """Begin to store."""
         self._tasks = [asyncio.create_task(self._work()), asyncio.create_task(self._expire())]
 
-    def store(self, heard: Heard) -> asyncio.Future[None]:
+    def store(self, heard: One) -> asyncio.Future[None]:
         """Return a future that is done once this is stored; it raises ``TimeoutError`` if that takes long, and the
         ledger's error if it could not be stored. Raises ``TooMuch`` if nothing more can be taken."""
         if self._weight >= self._most or self._is_closing:
@@ -98,16 +107,16 @@ class Storing:
                 await asyncio.sleep(PAUSE)
             await self._store(self._next())
 
-    def _next(self) -> list[tuple[Heard, asyncio.Future[None]]]:
+    def _next(self) -> list[tuple[One, asyncio.Future[None]]]:
         """Take what waited longest, as much as one transaction may hold, but at least one."""
-        batch: list[tuple[Heard, asyncio.Future[None]]] = []
+        batch: list[tuple[One, asyncio.Future[None]]] = []
         weight = 0
         while self._waiting and (not batch or weight + self._waiting[0][0].weight <= TOGETHER):
             batch.append(self._waiting.popleft())
             weight += batch[-1][0].weight
         return batch
 
-    async def _store(self, batch: list[tuple[Heard, asyncio.Future[None]]]) -> None:
+    async def _store(self, batch: list[tuple[One, asyncio.Future[None]]]) -> None:
         error = await self._try([heard for heard, _ in batch])
         if error is not None and len(batch) > 1 and _may_be_of_one(error):
             # What the ledger refuses of one request must not keep the others from being stored.
@@ -127,7 +136,7 @@ class Storing:
                 with suppress(Exception):
                     future.exception()  # nobody may wait for it any more
 
-    async def _try(self, some: Sequence[Heard]) -> Exception | None:
+    async def _try(self, some: Sequence[One]) -> Exception | None:
         """Store these, and return why they could not be."""
         try:
             await asyncio.get_running_loop().run_in_executor(self._thread, self._keep, some)

@@ -32,10 +32,13 @@ def planned_chunks(
     compiled: CompiledSpec,
     workers: Workers | None = None,
     clocks: Clocks | None = None,
+    *,
+    repeats: bool = False,
 ) -> Iterator[Frame]:
     """Yield every row of the table, planned: accepted (``@reason`` null) or excluded for a reason, in file order.
 
-    ``clocks`` numbers the clocks of the rows (``@clock``) and excludes people who reached a cap.
+    ``clocks`` numbers the clocks of the rows (``@clock``) and excludes people who reached a cap. ``repeats``: rows of
+    the same person do not exclude each other.
     """
     clocks = clocks or Clocks()
     framing, pieces = table.read(compiled.columns, compiled.chunk_rows(CHUNK_ROWS))
@@ -43,7 +46,8 @@ def planned_chunks(
     across = AcrossRows(spec.limit)
     for frame in _planned(table, pieces, work, compiled, workers):
         clocks.apply(frame)
-        across.apply(frame)
+        if not repeats:
+            across.apply(frame)
         if compiled.has_both_texts:
             add_stand_ins(frame, spec)
         yield frame
@@ -57,22 +61,23 @@ def planned(
     strange: Counter[str] | None = None,
     *,
     alternatives: bool = False,
+    repeats: bool = False,
 ) -> Iterator[Frame]:
     """Yield every row of a campaign's contacts, planned on the first channel that each may use.
 
     Preferred channels that do not exist are counted in ``strange``. ``alternatives``: give each row its messages by
-    the other channels even if the campaign does not fall back.
+    the other channels even if the campaign does not fall back. ``repeats``: see ``planned_chunks``.
     """
     if prepared.others:
         with_next = (prepared.loaded.whole or prepared.loaded).campaign.fallback is not None
         return _by_channels(
-            prepared, clocks, Counter() if strange is None else strange, with_next or alternatives
+            prepared, clocks, Counter() if strange is None else strange, with_next or alternatives, repeats
         )
-    return planned_chunks(prepared.table, prepared.spec, prepared.compiled, workers, clocks)
+    return planned_chunks(prepared.table, prepared.spec, prepared.compiled, workers, clocks, repeats=repeats)
 
 
 def _by_channels(
-    prepared: Prepared, clocks: Clocks, strange: Counter[str], with_next: bool
+    prepared: Prepared, clocks: Clocks, strange: Counter[str], with_next: bool, repeats: bool
 ) -> Iterator[Frame]:
     """Like ``planned_chunks``, in this process: stages and clocks of each channel, then one frame."""
     from a2pcli.planning.channel_choice import PREFERRED, Choice, SeenPeople, by_channel, preferences
@@ -97,7 +102,8 @@ def _by_channels(
                 of_channel.apply(frame)
             choice = Choice(made, compiled, preferences(cells, names, strange))
             frame = choice.chosen()
-            across.apply(frame, choice.keys())
+            if not repeats:
+                across.apply(frame, choice.keys())
             choice.add_alternatives(frame, with_next=with_next)
             yield frame
     table.finish()

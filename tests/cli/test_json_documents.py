@@ -40,12 +40,20 @@ agents:
   sales: {}
 """
 
+EVENTS = """\
+events:
+  shipped: {campaign: shipped.yaml, key: id, map: {phone: phone, first_name: name}}
+"""
+
 
 def with_inbox(project: Project) -> None:
     """Rules for replies, a survey, and a conversation in the inbox."""
     project.write("replies.yaml", RULES)
     (project.folder / "surveys").mkdir()
     project.write("surveys/visit.yaml", "questions:\n  how: {ask: 'How was it?', kind: text}\n")
+    project.write("events.yaml", EVENTS)
+    shipped = (project.folder / "sale.yaml").read_text().replace("spring-sale", "shipped")
+    project.write("shipped.yaml", shipped.replace("purpose: marketing", "purpose: transactional"))
     with Ledger.open(str(project.folder / ".a2pcli/ledger.db")) as ledger:
         ledger.conversations.hear(Heard("+447911123492", "sms", "outbox", "Shop", None, "no rule is for it"))
         with ledger.engine.begin() as connection:
@@ -113,6 +121,7 @@ JSON_CALLS = [
     ("survey", "results", "visit"),
     ("otp", "send", "07911123456"),
     ("otp", "verify", "07911123456", "000000"),
+    ("trigger", "shipped", "--data", '{"id": 1, "phone": "07911123481", "name": "Ann"}'),
     ("optout", "add", "07911123498"),
     ("optout", "remove", "07911123499"),
     ("optout", "list"),

@@ -7,6 +7,7 @@ import os
 import stat
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from a2pcli.ledger.replies import KeptReply
 from a2pcli.ledger.store import Ledger
 from a2pcli.ledger.surveys import NewSession
 from a2pcli.ledger.tables import consents, contacted, events, suppressions
+from a2pcli.ledger.triggers import NewTrigger
 from a2pcli.messages import Outcome, State, Verdict
 
 KEY = "a key of the tests, long enough"
@@ -81,6 +83,16 @@ def full(ledger: Ledger, make: Make) -> None:
     for use in ("login", "number"):
         ledger.codes.begin(NewCode(use, ANN.address, "GB", f"hmac of Annabelle {use}"), limits, now=NOW)
     ledger.codes.enter("number", ANN.address, "hmac of Annabelle number", limits, now=NOW)
+    said = {"phone": ANN.address, "name": "Annabelle"}
+    device = f"sensor of {ANN.address}"
+    paid = NewTrigger(
+        "paid", f"Annabelle {ANN.address}", ANN.address, said, device, NOW, NOW + 9, "Annabelle", 9, device
+    )
+    later = replace(paid, key="later", digest=None)
+    ledger.triggers.add([paid, later], now=NOW)
+    about = replace(answer, key="event:1", source="event")
+    (event,) = [one for one in ledger.triggers.due(now=NOW) if one.digest is None]
+    ledger.triggers.settle([event], "sent", message=about, detail=f"for {ANN.address}", now=NOW)
     ledger.reachability.keep("rbm", {ANN.address: False}, NOW)
     ledger.optouts.add(ANN.address, source="by hand", reason=f"Annabelle asked from {ANN.address}")
     with ledger.engine.begin() as connection:

@@ -89,6 +89,7 @@ def _document(found: Pruned | None, dry_run: bool) -> dict[str, Any]:
         "conversations": 0 if found is None else found.conversations,
         "survey_sessions": 0 if found is None else found.survey_sessions,
         "survey_answers": 0 if found is None else found.survey_answers,
+        "triggers": 0 if found is None else found.triggers,
         "reachability": 0 if found is None else found.reachability,
         "busy": [] if found is None else list(found.busy),
     }
@@ -103,6 +104,7 @@ _KINDS = {
     "conversations": "closed conversations of the inbox",
     "survey_sessions": "people who were asked in surveys",
     "survey_answers": "answers to surveys",
+    "triggers": "events that were reported",
     "receipts": "delivery receipts without a known message",
     "reachability": "answers about whom a channel reaches",
 }

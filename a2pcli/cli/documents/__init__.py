@@ -16,6 +16,7 @@ def documents() -> Mapping[str, tuple[type, ...]]:
     """The documents that each command prints; several where it depends on what happened."""
     from a2pcli.cli.documents import (
         conversations,
+        events,
         explained,
         others,
         otp,
@@ -64,6 +65,7 @@ def documents() -> Mapping[str, tuple[type, ...]]:
         "survey results": (surveys.SurveyResult,),
         "otp send": (otp.CodeSent,),
         "otp verify": (otp.CodeEntered,),
+        "trigger": (events.Triggered,),
         "optout add": (people_lists.Added,),
         "optout remove": (people_lists.Removed,),
         "optout list": (people_lists.Suppressions,),

@@ -268,6 +268,7 @@ class Pruned(TypedDict):
     conversations: Annotated[int, says("closed conversations of the inbox")]
     survey_sessions: Annotated[int, says("people who were asked in surveys")]
     survey_answers: int
+    triggers: Annotated[int, says("events that were reported")]
     reachability: Annotated[int, says("answers about whom a channel reaches")]
     busy: Annotated[list[str], says("runs that are being sent; skipped")]
 
@@ -289,6 +290,7 @@ class PersonExported(TypedDict):
     verified: Annotated[list[dict[str, Any]], says("addresses that the person verified with a code")]
     survey_sessions: list[dict[str, Any]]
     survey_answers: list[dict[str, Any]]
+    triggers: Annotated[list[dict[str, Any]], says("events about the person that were reported")]
     reachability: Annotated[
         list[dict[str, Any]], says("what gateways said of whether a channel reaches the person")
     ]

@@ -1,0 +1,291 @@
+"""Events that other systems report: taken, planned like a campaign, and made into messages.
+
+``take`` stores an event; ``work`` makes messages of those that are due. A message is a row of ``answers``, which the
+sender of ``a2pcli listen`` sends; ``trigger`` does all of it at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from a2pcli.actions.event_planning import PlannedEvent, plan_events
+from a2pcli.actions.event_rules import EventRule, EventRules, needed_event_rules
+from a2pcli.addresses.kinds import masked
+from a2pcli.config.events import EVENTS
+from a2pcli.dataclass import dataclass
+from a2pcli.errors import InvalidInput
+from a2pcli.ledger.answers import Answer, NewAnswer
+from a2pcli.ledger.records import now_ms
+from a2pcli.ledger.triggers import EXCLUDED, EXPIRED, SENT, WAITING, Trigger
+from a2pcli.ledger.triggers import Added as Added
+from a2pcli.ledger.triggers import NewTrigger as NewTrigger
+from a2pcli.reporting.values import iso, money
+
+if TYPE_CHECKING:
+    from a2pcli.actions.project import Project
+    from a2pcli.config.load import LoadedSettings
+    from a2pcli.ledger.store import Ledger
+
+KIND = "event"
+"""The kind of messages about events in ``answers``."""
+
+COUNT = "event_count"
+"""The column of a digest that says how many events it holds."""
+
+TOGETHER = 5_000
+"""Events that are planned together."""
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """Events that were looked at together: one, or those of a digest. ``answer`` is the number of their message."""
+
+    triggers: tuple[Trigger, ...]
+    state: str
+    planned: PlannedEvent | None = None
+    answer: int | None = None
+    due_at: int | None = None
+    reason: str | None = None
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Triggered:
+    """What became of an event that was reported by hand. ``event`` is None for a dry run, and for one that the rule
+    does not want (``is_ignored``)."""
+
+    name: str
+    campaign: str
+    event: Trigger | None = None
+    is_new: bool = True
+    is_ignored: bool = False
+    handled: Handled | None = None
+    message: Answer | None = None
+
+
+def trigger(
+    project: Project, name: str, data: Any, *, key: str | None = None, dry_run: bool = False
+) -> Triggered:
+    """Report an event by hand: store it, plan its message and send it, unless it waits for its digest or for permitted
+    hours. With ``dry_run`` nothing is stored or sent.
+
+    Raises ``InvalidInput`` for an event that cannot be mapped. Audit: ``event.receive``, ``event.settle``,
+    ``answer.add``, ``answer.send``.
+    """
+    from a2pcli.actions.answers import send_stored
+
+    settings = project.settings()
+    rules = needed_event_rules(settings)
+    rule = rules.named(name)
+    new = rule.read(data, source="trigger", key=key)
+    campaign = rule.loaded.campaign.name
+    if new is None:
+        return Triggered(name, campaign, is_ignored=True)
+    if dry_run:
+        with project.ledger_or_empty(campaign) as ledger:
+            return Triggered(name, campaign, handled=tried(ledger, settings, rule, new, project.tell))
+    with project.open_ledger(campaign=campaign) as ledger:
+        (added,) = ledger.triggers.add([new])
+        if not added.is_new:
+            return Triggered(
+                name, campaign, added.trigger, is_new=False, message=_message_of(ledger, added.trigger)
+            )
+        handled = next(iter(work(ledger, settings, rules, tell=project.tell, only=added.trigger)), None)
+        message = None
+        if handled is not None and handled.answer is not None:
+            send_stored(ledger, settings, handled.answer, tell=project.tell)
+            message = ledger.answers.by_number(handled.answer)
+        return Triggered(
+            name,
+            campaign,
+            ledger.triggers.by_code(name, added.trigger.code),
+            handled=handled,
+            message=message,
+        )
+
+
+def tried(ledger: Ledger, settings: LoadedSettings, rule: EventRule, new: NewTrigger, tell: Tell) -> Handled:
+    """Return what would become of an event now; nothing is stored."""
+    if new.until_at <= now_ms():
+        return Handled((), EXPIRED)
+    row = _row(rule, [new.data])
+    (planned,) = plan_events(ledger, settings, rule.loaded, [row], tell=tell, keeps=False)
+    due = now_ms() + new.digest_ms if new.digest is not None else None
+    if planned.held_until is not None and planned.held_until >= new.until_at:
+        return Handled((), EXPIRED, planned, reason=planned.reason, detail=planned.detail)
+    if planned.held_until is not None or (due is not None and planned.reason is None):
+        when = max(planned.held_until or 0, due or 0)
+        return Handled((), WAITING, planned, due_at=when, reason=planned.reason, detail=planned.detail)
+    state = SENT if planned.reason is None else EXCLUDED
+    return Handled((), state, planned, reason=planned.reason, detail=planned.detail)
+
+
+def work(
+    ledger: Ledger, settings: LoadedSettings, rules: EventRules, *, tell: Tell, only: Trigger | None = None
+) -> list[Handled]:
+    """Make the messages of events that are due, or of ``only`` this one if it is due. Return what became of each.
+
+    What is wrong with the campaign of one event keeps only its own events waiting; ``tell`` hears of it. With ``only``
+    it is raised. Raises ``LedgerError``. Audit: ``event.settle``, ``event.hold``, ``answer.add``.
+    """
+    due = ledger.triggers.due(TOGETHER, only=None if only is None else only.number)
+    by_name: dict[str, list[Trigger]] = {}
+    for one in due:
+        by_name.setdefault(one.name, []).append(one)
+    found: list[Handled] = []
+    for name, some in by_name.items():
+        rule = rules.rules.get(name)
+        groups = list(_groups(ledger, some))
+        late = [group for group in groups if group[-1].until_at <= now_ms()]
+        for group in late:
+            ledger.triggers.settle(group, EXPIRED)
+            found.append(Handled(tuple(group), EXPIRED))
+        groups = [group for group in groups if group[-1].until_at > now_ms() and group[-1].data is not None]
+        if not groups:
+            continue
+        if rule is None:
+            tell(f"events '{name}' wait: the event is no longer in events.yaml")
+            continue
+        try:
+            found += _planned(ledger, settings, rule, groups, tell)
+        except InvalidInput as error:
+            if only is not None:
+                raise
+            tell(f"events '{name}' wait: {error.problems[0]}")
+    return found
+
+
+def _groups(ledger: Ledger, some: Sequence[Trigger]) -> Iterator[list[Trigger]]:
+    """Yield the events of each digest, and each other one alone. Events of a digest that are too old are left out, if
+    others are not."""
+    seen = set()
+    for one in some:
+        if one.digest is None:
+            yield [one]
+        elif one.digest not in seen:
+            seen.add(one.digest)
+            group = ledger.triggers.gathered(one.digest) or [one]
+            now = now_ms()
+            late = [each for each in group if each.until_at <= now]
+            good = [each for each in group if each.until_at > now]
+            yield from ([each] for each in late)
+            if good:
+                yield good
+
+
+def _planned(
+    ledger: Ledger, settings: LoadedSettings, rule: EventRule, groups: Sequence[Sequence[Trigger]], tell: Tell
+) -> Iterator[Handled]:
+    rows = [_row(rule, [one.data or {} for one in group]) for group in groups]
+    planned = plan_events(ledger, settings, rule.loaded, rows, tell=tell)
+    for group, one in zip(groups, planned, strict=True):
+        yield _settled(ledger, rule, group, one)
+
+
+def _row(rule: EventRule, data: Sequence[Any]) -> dict[str, str]:
+    """Return the columns of a message: the newest event's; of a digest also all events and how many."""
+    row = dict(data[-1])
+    if rule.event.digest is not None:
+        values = [one.get(EVENTS, "") for one in data]
+        row[EVENTS] = rule.event.digest.join.join(filter(None, values))
+        row[COUNT] = str(len(data))
+    return row
+
+
+def _settled(ledger: Ledger, rule: EventRule, group: Sequence[Trigger], planned: PlannedEvent) -> Handled:
+    """Store what becomes of events that were planned."""
+    last, events = group[-1], tuple(group)
+    until_at = max(one.until_at for one in group)
+    reason, detail = planned.reason, planned.detail
+    if planned.held_until is not None:
+        if planned.held_until >= until_at:
+            state, _ = ledger.triggers.settle(group, EXPIRED, reason=reason, detail=detail)
+            return Handled(events, state, planned, reason=reason, detail=detail)
+        ledger.triggers.hold(group, planned.held_until, reason or "", detail)
+        return Handled(events, WAITING, planned, due_at=planned.held_until, reason=reason, detail=detail)
+    if planned.reason is not None or planned.address is None:
+        state, _ = ledger.triggers.settle(group, EXCLUDED, reason=reason, detail=detail)
+        return Handled(events, state, planned, reason=reason, detail=detail)
+    message = NewAnswer(
+        key=f"event:{last.code}",
+        kind=KIND,
+        address=planned.address,
+        channel=planned.channel,
+        gateway=planned.gateway,
+        body=planned.body,
+        until_at=until_at,
+        source=f"event {rule.name}",
+        sender=planned.sender,
+        spelling=planned.spelling,
+        content=planned.content,
+        purpose=rule.loaded.campaign.purpose,
+        programme=planned.programme,
+    )
+    state, number = ledger.triggers.settle(group, SENT, message=message, limit=rule.limit)
+    if state == EXCLUDED:  # by the cap
+        after = ledger.triggers.by_code(last.name, last.code)
+        capped = replace(planned, reason=after.reason, detail=after.detail) if after else planned
+        return Handled(events, state, capped, reason=capped.reason, detail=capped.detail)
+    return Handled(events, state, planned, number)
+
+
+def _message_of(ledger: Ledger, event: Trigger) -> Answer | None:
+    return None if event.answer is None else ledger.answers.by_reference(event.answer)
+
+
+def store(ledger: Ledger, news: Sequence[NewTrigger]) -> list[Added]:
+    """Store events, each once by its key. Raises ``LedgerError``. Audit: ``event.receive``."""
+    return ledger.triggers.add(news)
+
+
+def event_document(ledger: Ledger, event: Trigger) -> dict[str, Any]:
+    """What became of an event, for the program that reported it: without the number."""
+    message = _message_of(ledger, event)
+    return {
+        "event": event.code,
+        "name": event.name,
+        "state": event.state,
+        "reason": event.reason,
+        "detail": event.detail,
+        "due_at": iso(event.due_at),
+        "message": None if message is None else str(message.state),
+    }
+
+
+def new_document(added: Added) -> dict[str, Any]:
+    """An event that was just stored, for the program that reported it."""
+    event = added.trigger
+    return {
+        "event": event.code,
+        "name": event.name,
+        "state": event.state,
+        "is_new": added.is_new,
+        "due_at": iso(event.due_at),
+    }
+
+
+def tried_document(rule: EventRule, handled: Handled) -> dict[str, Any]:
+    """What would become of an event: the message as the person would get it, the number masked."""
+    one = handled.planned
+    shown = one is not None and (one.reason is None or one.held_until is not None)
+    return {
+        "name": rule.name,
+        "campaign": rule.loaded.campaign.name,
+        "dry_run": True,
+        "state": handled.state,
+        "reason": handled.reason,
+        "detail": handled.detail,
+        "due_at": iso(handled.due_at),
+        "to": masked(one.address) if one is not None and one.address else None,
+        "channel": one.channel if one is not None else None,
+        "gateway": one.gateway if one is not None else None,
+        "sender": one.sender if one is not None else None,
+        "text": one.body if one is not None and shown else None,
+        "parts": one.parts if one is not None else None,
+        "cost": money(one.cost) if one is not None and one.cost is not None else None,
+        "currency": one.currency if one is not None else None,
+    }
