@@ -157,14 +157,28 @@ def test_an_address_may_call_only_so_often_and_a_proxy_that_is_known_says_whose_
 
         def ask(client: str, forwarded: str | None = None) -> int:
             more = {"X-Forwarded-For": forwarded} if forwarded else {}
-            return slow.ask("POST", "/echo", client, headers={**BEARER, **more}).status_code
+            return slow.ask("POST", "/echo", client, headers=more).status_code
 
-        assert [ask("203.0.113.1") for _ in range(3)] == [200, 200, 429]
+        assert [ask("203.0.113.1") for _ in range(3)] == [401, 401, 429]
         assert ask("203.0.113.1", "203.0.113.50") == 429, "it may say what it wants"
-        assert [ask("127.0.0.1", "6.6.6.6, 203.0.113.2, 10.1.1.1") for _ in range(3)] == [200, 200, 429]
-        assert ask("127.0.0.1", "203.0.113.3") == 200
-        assert [ask("127.0.0.1") for _ in range(5)] == [200] * 5
-        assert [ask(f"2001:db8:1:2::{place}") for place in range(3)] == [200, 200, 429], "one subscriber"
+        assert [ask("127.0.0.1", "6.6.6.6, 203.0.113.2, 10.1.1.1") for _ in range(3)] == [401, 401, 429]
+        assert ask("127.0.0.1", "203.0.113.3") == 401
+        assert [ask("127.0.0.1") for _ in range(5)] == [401] * 5
+        assert [ask(f"2001:db8:1:2::{place}") for place in range(3)] == [401, 401, 429], "one subscriber"
+        known = [slow.ask("POST", "/echo", "203.0.113.1", headers=BEARER).status_code for _ in range(5)]
+        assert known == [200] * 5, "a token has a rate of its own"
+
+
+def test_a_signed_request_counts_for_its_address_until_one_signature_was_right(here: InProcess) -> None:
+    settings = TOKENS.replace("per_address: 1000/s", "per_address: 1/s").replace("rate: 20/s", "rate: 1000/s")
+    with in_process(here.listener.settings.folder, settings, echo) as slow:
+
+        def ask(client: str, secret: str) -> int:
+            headers = signed("robot", secret, "POST", "/echo")
+            return slow.ask("POST", "/echo", client, headers=headers).status_code
+
+        assert [ask("203.0.113.1", ROBOT) for _ in range(5)] == [200] * 5
+        assert [ask("203.0.113.2", "x" * 24) for _ in range(3)] == [401, 401, 429]
 
 
 def test_limits_let_through_the_rate_and_a_burst() -> None:

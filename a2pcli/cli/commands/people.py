@@ -65,6 +65,7 @@ def _document(held: dict[str, Any]) -> dict[str, Any]:
         "verified",
         "survey_sessions",
         "survey_answers",
+        "triggers",
         "reachability",
     )
     only_hash = "only a keyed hash is kept, so that they stay on the suppression list"
