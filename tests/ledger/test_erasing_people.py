@@ -83,16 +83,13 @@ def full(ledger: Ledger, make: Make) -> None:
     for use in ("login", "number"):
         ledger.codes.begin(NewCode(use, ANN.address, "GB", f"hmac of Annabelle {use}"), limits, now=NOW)
     ledger.codes.enter("number", ANN.address, "hmac of Annabelle number", limits, now=NOW)
-    said = {"phone": ANN.address, "name": "Annabelle"}
     device = f"sensor of {ANN.address}"
     paid = NewTrigger(
-        "paid", f"Annabelle {ANN.address}", ANN.address, said, device, NOW, NOW + 9, "Annabelle", 9, device
+        "paid", device, ANN.address, {"to": ANN.texts[0]}, device, NOW, NOW + 9, device, 9, device
     )
-    later = replace(paid, key="later", digest=None)
-    ledger.triggers.add([paid, later], now=NOW)
-    about = replace(answer, key="event:1", source="event")
+    ledger.triggers.add([paid, replace(paid, key="later", digest=None)], now=NOW)
     (event,) = [one for one in ledger.triggers.due(now=NOW) if one.digest is None]
-    ledger.triggers.settle([event], "sent", message=about, detail=f"for {ANN.address}", now=NOW)
+    ledger.triggers.settle([event], "sent", message=replace(answer, key="event:1"), detail=device, now=NOW)
     ledger.reachability.keep("rbm", {ANN.address: False}, NOW)
     ledger.optouts.add(ANN.address, source="by hand", reason=f"Annabelle asked from {ANN.address}")
     with ledger.engine.begin() as connection:
