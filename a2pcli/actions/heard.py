@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections import defaultdict
@@ -28,6 +29,13 @@ if TYPE_CHECKING:
     from a2pcli.gateways.callbacks import Reply
     from a2pcli.ledger.records import Run
     from a2pcli.ledger.store import Ledger
+
+log = logging.getLogger(__name__)
+
+_NOBODY = (
+    "gateway %s: an opt-out came from a sender that is no address, so nobody was suppressed; "
+    "the reply is in the ledger: a2pcli ledger query \"SELECT * FROM replies WHERE kind = 'stop'\""
+)
 
 TRIES = 3
 """How often a transaction is made before its callbacks are answered with 503."""
@@ -160,6 +168,8 @@ class HeardStore:
                 gateway=heard.gateway,
                 source=self._source(heard.gateway),
             )
+            if taken.is_unreadable_stop:
+                log.warning(_NOBODY, heard.gateway)
             done.duplicates += taken.is_duplicate
             done.replies += taken.is_unreadable or taken.handled is not None
             done.opted_out += is_stop(taken)

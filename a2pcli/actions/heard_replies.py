@@ -15,7 +15,7 @@ from a2pcli.actions.responding import Responder
 from a2pcli.actions.survey_desk import survey_desks
 from a2pcli.addresses.any_address import any_address, kind_meant
 from a2pcli.addresses.kinds import Kind
-from a2pcli.addresses.phone.numbers import PhonePolicy, normalise
+from a2pcli.addresses.phone.any_number import any_number
 from a2pcli.channels import channel_of
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import InvalidInput, LedgerError
@@ -49,10 +49,12 @@ class HeardReply:
 @dataclass(frozen=True, slots=True)
 class TakenReply:
     """What became of a reply. ``handled`` is None where nobody was suppressed or lifted: ``is_unreadable`` if its
-    sender has no address, ``is_duplicate`` if it had come before, otherwise one of our own numbers wrote it."""
+    sender has no address (``is_unreadable_stop``: an opt-out of such a sender), ``is_duplicate`` if it had come before,
+    otherwise one of our own numbers wrote it."""
 
     handled: HandledReply | None = None
     is_unreadable: bool = False
+    is_unreadable_stop: bool = False
     is_duplicate: bool = False
     answered: str | None = None
     """The kind of the answer that is to be sent."""
@@ -103,7 +105,8 @@ class ReplyDesk:
         texts = keeps_texts(self._settings)
         if address is None:
             self._ledger.replies.add([kept], source, keep_texts=texts, now=now)
-            return TakenReply(is_unreadable=True)
+            is_stop = one.is_opt_out or meaning is Meaning.STOP
+            return TakenReply(is_unreadable=True, is_unreadable_stop=is_stop)
         programme = self._ledger.replies.programme_of(address, now if at is None else at)
         programme = programme or self._settings.settings.programme
         scope = self._scope(programme, one.to, gateway)
@@ -152,11 +155,12 @@ class ReplyDesk:
         return EVERYTHING
 
     def _address_of(self, sender: str, channel: str) -> str | None:
-        """Return the address of whoever wrote, of the kind that the channel has or that it looks like."""
+        """Return the address of whoever wrote, of the kind that the channel has or that it looks like.
+
+        Any number that can write has one, also if no message would be planned for it: its STOP counts."""
         region, of = self._settings.settings.region, channel_of(channel)
         if of.kind is Kind.PHONE and kind_meant(sender)[0] is Kind.PHONE:
-            policy = PhonePolicy(region, allow_fictional=True, allow_fixed_line=True)
-            return normalise(sender, policy).number
+            return any_number(sender, region).number
         return any_address(sender, region, of.network).address
 
 

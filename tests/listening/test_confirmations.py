@@ -63,6 +63,20 @@ def test_a_stop_is_confirmed_once_and_a_start_and_help_are_answered(project: Pro
     } == {"+33612345678"}
 
 
+def test_a_stop_counts_from_any_number_that_writes_and_it_is_told_if_nobody_can_be_suppressed(
+    project: Project,
+) -> None:
+    unusual = {"972501234567": "+972501234567", "+18005551234": "+18005551234", "12345": "12345"}
+    with kannel() as provider, listener(project.folder, settings=provider.settings(REPLIES)) as heard:
+        assert [says(heard, sender, "STOP", to="62345") for sender in unusual] == [200, 200, 200]
+        assert "nobody was suppressed" not in heard.said()
+        assert says(heard, "Acme", "STOP", to="62345") == 200
+        assert wait(lambda: "gateway kannel: an opt-out came from a sender that is no address" in heard.said())
+        assert "nobody was suppressed" in heard.said()
+    listed = project.run("optout", "list", "--json", **ENVIRON).json["suppressions"]
+    assert {one["number"] for one in listed} == set(unusual.values())
+
+
 def now() -> int:
     """Seconds since 1970 by the clock that tests may have set."""
     return time.time_ns() // 10**9
