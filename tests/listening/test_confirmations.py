@@ -71,7 +71,9 @@ def test_a_stop_counts_from_any_number_that_writes_and_it_is_told_if_nobody_can_
         assert [says(heard, sender, "STOP", to="62345") for sender in unusual] == [200, 200, 200]
         assert "nobody was suppressed" not in heard.said()
         assert says(heard, "Acme", "STOP", to="62345") == 200
-        assert wait(lambda: "gateway kannel: an opt-out came from a sender that is no address" in heard.said())
+        assert wait(
+            lambda: "gateway kannel: an opt-out came from a sender that is no address" in heard.said()
+        )
         assert "nobody was suppressed" in heard.said()
     listed = project.run("optout", "list", "--json", **ENVIRON).json["suppressions"]
     assert {one["number"] for one in listed} == set(unusual.values())
