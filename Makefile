@@ -12,7 +12,8 @@ $(READY): pyproject.toml .ci/requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
 	@touch $@
 
-# Plans and sends the sample campaign into a file; nothing leaves this machine. Who waits depends on the hour.
+# Plans and sends the sample campaign into a file, then rehearses the whole loop with a listener; nothing leaves this
+# machine. Who waits depends on the hour.
 demo: $(READY)
 	@rm -rf .a2pcli/demo && mkdir -p .a2pcli/demo && cp -R campaigns sample_contacts.csv .a2pcli/demo/
 	@cd .a2pcli/demo && for step in \
@@ -21,6 +22,7 @@ demo: $(READY)
 	  "explain 07700900001" \
 	  "runs" ; do \
 	  printf '\n$$ a2pcli %s\n' "$$step"; ../../$(BIN)/a2pcli $$step || exit $$?; done
+	@$(BIN)/python docs/rehearsal.py .a2pcli/demo/rehearsal
 	@printf '\n%s\n' "The messages are in .a2pcli/demo/campaigns/.a2pcli/outbox.jsonl." \
 	  "To type a2pcli in this terminal:  . .venv/bin/activate   (to install it for good: pipx install .)" \
 	  "Next: README.md, 'The first campaign in five minutes'."

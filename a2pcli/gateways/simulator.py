@@ -18,7 +18,7 @@ from hashlib import blake2b
 from pathlib import Path
 from statistics import NormalDist
 from time import monotonic
-from typing import Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from a2pcli.channels import OFFERED
 from a2pcli.errors import GatewayUnusable
@@ -31,6 +31,9 @@ from a2pcli.gateways.simulator_later import Later
 from a2pcli.gateways.simulator_settings import Latency as Latency
 from a2pcli.gateways.simulator_settings import SimulatorBlock as SimulatorBlock
 from a2pcli.messages import Cause, Message, Outcome, Verdict
+
+if TYPE_CHECKING:
+    from a2pcli.gateways.simulator_callbacks import Caller, Reading
 
 UNDELIVERED = "sim-unreachable"
 """The code of receipts of messages that were not delivered."""
@@ -94,6 +97,13 @@ class SimulatorGateway:
         files = {Listed.RECEIPTS: self.receipts, Listed.REPLIES: self._replies}
         self.lists = frozenset(listed for listed, file in files.items() if file is not None)
         self.later = Later(self._write_receipt) if live else None
+        self._caller: Caller | None = None
+        self.provider: Reading | None = None
+        """Reads its callbacks; None without any."""
+        if block.callbacks is not None:
+            from a2pcli.gateways.simulator_callbacks import Caller, Reading
+
+            self._caller, self.provider = Caller(name, block.callbacks), Reading()
         self._ends = [(label, share) for label, share in block.mix.model_dump().items() if share]
         self._attempts: dict[str, int] = {}
         self._unsure: dict[str, Outcome] = {}  # accepted, although the outcome was unknown
@@ -109,6 +119,8 @@ class SimulatorGateway:
                 self._file = _opened(self.receipts)
                 if self.later is not None:
                     self.later.open()
+                if self._caller is not None:
+                    self._caller.open()
             except OSError as error:
                 why = f"gateway {self.name}: cannot write {self.receipts}: {error.strerror}"
                 raise GatewayUnusable(why) from error
@@ -117,6 +129,8 @@ class SimulatorGateway:
         """Close the receipts file; safe to call twice."""
         if self.later is not None:
             await self.later.close()
+        if self._caller is not None:
+            await self._caller.close()
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -129,7 +143,7 @@ class SimulatorGateway:
         longest = 0.0
         for message in batch:
             try:
-                outcome, seconds = self._happen(message.to, message.reference, message.validity)
+                outcome, seconds = self._happen(message)
             except OSError:
                 outcome, seconds = _NO_RECEIPTS, 0.0
             outcomes.append(outcome)
@@ -181,26 +195,26 @@ class SimulatorGateway:
             self._down_until = monotonic() + self._outages.pop(0).seconds
         return monotonic() < self._down_until
 
-    def _happen(self, to: str, reference: str, validity: int | None) -> tuple[Outcome, float]:
+    def _happen(self, message: Message) -> tuple[Outcome, float]:
         """Return the outcome of this attempt, and the seconds until it is known."""
-        block = self._block
+        block, reference = self._block, message.reference
         if block.account_stops_after is not None and self._count >= block.account_stops_after:
             return _NO_CREDIT, 0.0
         self._count += 1
         attempt = self._attempts.get(reference, 0) + 1
-        chance, pace, coin, fate = _draws(f"{block.seed}|{to}|{_row(reference)}|{attempt}")
+        chance, pace, coin, fate = _draws(f"{block.seed}|{message.to}|{_row(reference)}|{attempt}")
         label = self._label(chance)
         seconds = _latency(block.latency, pace)
         if label == "accepted":
             self._attempts.pop(reference, None)
-            return self._take(reference, fate, pace, validity), seconds
+            return self._take(message, fate, pace), seconds
         outcome = _ENDS[label]
         if outcome.verdict is Verdict.REJECTED:
             self._attempts.pop(reference, None)
         else:
             self._attempts[reference] = attempt
         if label == "unknown" and coin < 0.5:
-            self._unsure[reference] = self._take(reference, fate, pace, validity)
+            self._unsure[reference] = self._take(message, fate, pace)
         elif label == "rate_limited":
             outcome = replace(outcome, retry_after=block.retry_after)
         return outcome, seconds
@@ -227,7 +241,9 @@ class SimulatorGateway:
         return (gateway_id,), ()
 
     async def linger(self) -> None:
-        """Wait for receipts that are due, as long as the settings say."""
+        """Wait for receipts and replies that are due, as long as the settings say."""
+        if self._caller is not None:
+            await self._caller.linger()
         if self.later is not None and self._block.receipts is not None:
             await self.later.linger(self._block.receipts.linger)
 
@@ -243,22 +259,46 @@ class SimulatorGateway:
             return False
         return self.later.revoke(reference, lost=luck < shares.lost)
 
-    def _take(self, reference: str, fate: float, pace: float, validity: int | None) -> Outcome:
+    def _take(self, message: Message, fate: float, pace: float) -> Outcome:
+        reference = message.reference
         identifier = _identifier(reference)
         taken = Outcome(Verdict.ACCEPTED, identifier)
         receipts = self._block.receipts
         if receipts is None or self._file is None:
             return taken
         if self.later is not None:
-            self._take_for_later(self.later, reference, fate, receipts.delay * (0.5 + pace), validity)
+            self._take_for_later(self.later, reference, fate, receipts.delay * (0.5 + pace), message.validity)
             return taken
-        now = datetime.now(UTC)
-        lines = [(now, "accepted")]
+        now, seconds = datetime.now(UTC), receipts.delay * (0.5 + pace)
+        lines = [_line(reference, "accepted", now)]
+        state = (
+            "undelivered" if receipts.silent <= fate < receipts.silent + receipts.undelivered else "delivered"
+        )
         if fate >= receipts.silent:
-            state = "undelivered" if fate < receipts.silent + receipts.undelivered else "delivered"
-            lines.append((now + timedelta(seconds=receipts.delay * (0.5 + pace)), state))
-        self._file.write(b"".join(_line(reference, state, at) for at, state in lines))
+            lines.append(_line(reference, state, now + timedelta(seconds=seconds)))
+        self._file.write(b"".join(lines))
+        if self._caller is not None:
+            if fate >= receipts.silent:
+                self._caller.tell("receipts", _receipt(reference, state), seconds)
+            if state == "delivered":
+                self._let_reply(self._caller, message, seconds)
         return taken
+
+    def _let_reply(self, caller: Caller, message: Message, seconds: float) -> None:
+        """Have the recipient of a message reply some time after it arrived, if they do."""
+        from a2pcli.gateways.simulator_callbacks import reply_to
+
+        assert self._block.callbacks is not None
+        said = reply_to(message, self._block.callbacks, self._block.seed, _row(message.reference))
+        if said is None:
+            return
+        reply = {
+            "id": "reply-" + _identifier(message.reference),
+            "from": message.to,
+            "to": message.sender or self._block.sender or "",
+            "text": said.text,
+        }
+        caller.tell("replies", reply, seconds + said.seconds)
 
     def _take_for_later(
         self, later: Later, reference: str, fate: float, seconds: float, validity: int | None
@@ -277,14 +317,13 @@ class SimulatorGateway:
 
 def _line(reference: str, state: str, at: datetime) -> bytes:
     """Return a line of the receipts file."""
-    found = {
-        "reference": reference,
-        "gateway_id": _identifier(reference),
-        "state": state,
-        "at": at.isoformat(timespec="milliseconds"),
-        **({"code": UNDELIVERED} if state == "undelivered" else {}),
-    }
+    found = {**_receipt(reference, state), "at": at.isoformat(timespec="milliseconds")}
     return json.dumps(found).encode() + b"\n"
+
+
+def _receipt(reference: str, state: str) -> dict[str, str]:
+    found = {"reference": reference, "gateway_id": _identifier(reference), "state": state}
+    return found | ({"code": UNDELIVERED} if state == "undelivered" else {})
 
 
 def _row(reference: str) -> str:

@@ -34,8 +34,8 @@ def listed_lines(listed: Listed, path: Path | None, span: Span, page: str | None
     following = str(end) if len(lines) == PAGE else None
     found = list(_happened(whole, span))
     if listed is Listed.REPLIES:
-        return ListPage(replies=joined(map(_reply, found)), next=following)
-    return ListPage(joined(map(_receipt, found)), next=following)
+        return ListPage(replies=joined(map(read_reply, found)), next=following)
+    return ListPage(joined(map(read_receipt, found)), next=following)
 
 
 def _happened(lines: list[bytes], span: Span) -> Iterator[Mapping[str, Any]]:
@@ -49,14 +49,16 @@ def _happened(lines: list[bytes], span: Span) -> Iterator[Mapping[str, Any]]:
             yield said
 
 
-def _receipt(said: Mapping[str, Any]) -> tuple[Receipt, ...]:
+def read_receipt(said: Mapping[str, Any]) -> tuple[Receipt, ...]:
+    """Return the receipt of a line; empty if it has none."""
     return told(
         id=said.get("gateway_id"), reference=said.get("reference"), status=said.get("state"), code=said.get("code"),
         at=said.get("at"), price=said.get("price"), currency=said.get("currency"),
     )  # fmt: skip
 
 
-def _reply(said: Mapping[str, Any]) -> tuple[Reply, ...]:
+def read_reply(said: Mapping[str, Any]) -> tuple[Reply, ...]:
+    """Return the reply of a line; empty if it has none."""
     return one_reply(
         sender=said.get("from"),
         to=said.get("to"),

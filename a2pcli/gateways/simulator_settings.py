@@ -2,14 +2,45 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from a2pcli.config.values import share_of
 from a2pcli.gateways.settings import GatewayBlock
 
+STOPS = ["STOP", "Stop.", "stop please", "Stop. Thank you", "UNSUBSCRIBE", "please stop texting me"]
+HELPS = ["HELP", "Help!", "Info"]
+OTHERS = ["Thanks!", "When are you open on Sunday?", "OK", "Who is this?"]
+
+
+def _pattern(text: str) -> str:
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ValueError(f"not a regular expression: {error}") from None
+    return text
+
+
+def _callback_url(text: str) -> str:
+    try:
+        parts = urlsplit(text.strip())
+        is_whole = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_whole = False
+    if not is_whole or not text.isascii() or any(character.isspace() for character in text.strip()):
+        raise ValueError("must be a whole URL", "like http://127.0.0.1:8080/callbacks/NAME/SECRET")
+    return text.strip()
+
+
+def _one_or_several(typed: object) -> object:
+    return [typed] if isinstance(typed, str) else typed
+
+
+Texts = Annotated[list[str], BeforeValidator(_one_or_several), Field(min_length=1)]
 Share = Annotated[float, BeforeValidator(share_of), Field(ge=0, le=1)]
 
 
@@ -65,6 +96,50 @@ class Revocations(_Part):
     lost: Share = Field(0.0, description="Share that is confirmed and delivered all the same")
 
 
+class Answers(_Part):
+    """What people reply to messages whose text says something, such as the question of a survey."""
+
+    asked: Annotated[str, AfterValidator(_pattern)] = Field(
+        description="Regular expression that the text of the message contains, in any case"
+    )
+    texts: Texts = Field(description="Replies, one of which is chosen")
+    share: Share = Field(1.0, description="Share of people who reply")
+
+    def found_in(self, body: str) -> bool:
+        """Return whether the text of a message asks for these."""
+        return re.search(self.asked, body, re.IGNORECASE) is not None
+
+
+class Callbacks(_Part):
+    """Receipts and replies, sent to a URL as a provider does. Shares are of the messages that arrive."""
+
+    url: Annotated[str, AfterValidator(_callback_url)] = Field(
+        description="Where `a2pcli listen` receives them: `http://127.0.0.1:8080/callbacks/NAME/SECRET`"
+    )
+    stop: Share = Field(0.0, description="Share that replies STOP, in one of several ways")
+    help: Share = Field(0.0, description="Share that replies HELP")
+    other: Share = Field(0.0, description="Share that replies something else")
+    texts: Texts = Field(OTHERS, description="What those others say")
+    answers: list[Answers] = Field(
+        default_factory=list, description="Replies to what messages ask; of answers to replies, too"
+    )
+    reply_after: float = Field(5.0, ge=0, le=86_400, description="Median seconds until a reply")
+    linger: float = Field(
+        60.0, ge=0, le=86_400, description="Seconds that `send` waits at its end until everything was sent"
+    )
+
+    @property
+    def shares(self) -> list[tuple[float, list[str]]]:
+        """Each kind of reply with its share of the messages."""
+        return [(self.stop, STOPS), (self.help, HELPS), (self.other, self.texts)]
+
+    @model_validator(mode="after")
+    def _at_most_all(self) -> Callbacks:
+        if self.stop + self.help + self.other > 1 + 1e-9:
+            raise ValueError("the shares add up to more than 100%")
+        return self
+
+
 class Outage(_Part):
     """A period without any answers."""
 
@@ -94,6 +169,10 @@ class SimulatorBlock(GatewayBlock):
         description="File of replies for `a2pcli replies pull`, relative to the settings file's folder: JSON lines with"
         " `from`, `to`, `text`, `at` and `id`",
     )
+    callbacks: Callbacks | None = Field(
+        None,
+        description="Where receipts and replies are sent, and who replies what; needs `receipts` without `live`",
+    )
     revocations: Revocations | None = Field(
         None, description="Messages can be taken back; needs `receipts` with `live`"
     )
@@ -101,3 +180,10 @@ class SimulatorBlock(GatewayBlock):
         False,
         description="Messages that are not delivered within their time expire; needs `receipts` with `live`",
     )
+
+    @model_validator(mode="after")
+    def _receipts_by_one_way(self) -> SimulatorBlock:
+        if self.callbacks is not None and (self.receipts is None or self.receipts.live):
+            hint = "like `receipts: {file: receipts.jsonl}`"
+            raise ValueError("`callbacks` need `receipts`, without `live`", hint)
+        return self
