@@ -55,7 +55,7 @@ class SurveyDesk:
 
     def __init__(self, ledger: Ledger, surveys: Mapping[str, ReadySurvey]) -> None:
         self._ledger, self._surveys = ledger, surveys
-        self._looked: tuple[tuple[str, str, str | None, int], SentQuestion | None] | None = None
+        self._looked: tuple[tuple[str, str, str | None, int, int], SentQuestion | None] | None = None
         self._longest = max((one.within + one.late_for for one in surveys.values()), default=0)
 
     def is_open(self, address: str, gateway: str, to: str | None, now: int, *, late: bool = True) -> bool:
@@ -166,7 +166,8 @@ class SurveyDesk:
     def _current(self, address: str, gateway: str, to: str | None, now: int) -> _Open | None:
         """The newest question to a person by this sender, if they may have it, in time or not."""
         session = self._ledger.surveys.open_of(address, gateway, to)
-        sent = self._sent(address, gateway, to, now)
+        # Only what was sent after the open question can be newer: runs that ended before need not be searched.
+        sent = self._sent(address, gateway, to, now, 0 if session is None else session.asked_at)
         if sent is not None and (session is None or sent.asked_at > session.asked_at):
             found: _Open | None = sent
         else:
@@ -183,10 +184,11 @@ class SurveyDesk:
         )  # fmt: skip
         return self._ledger.answers.would_be_kept_from(question, now)
 
-    def _sent(self, address: str, gateway: str, to: str | None, now: int) -> _Open | None:
-        whose = (address, gateway, to, now)
+    def _sent(self, address: str, gateway: str, to: str | None, now: int, since: int = 0) -> _Open | None:
+        since = max(since, now - self._longest)
+        whose = (address, gateway, to, now, since)
         if self._looked is None or self._looked[0] != whose:  # asked for several times with one reply
-            found = self._ledger.surveys.sent_question(address, gateway, to, now - self._longest)
+            found = self._ledger.surveys.sent_question(address, gateway, to, since)
             self._looked = (whose, found)
         sent = self._looked[1]
         survey = None if sent is None else self._surveys.get(sent.survey)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from answerkit import ANN, BEN, ENVIRON, SHOP, Kannel, kannel, says
+from answerkit import ANN, BEN, ENVIRON, SHOP, Kannel, kannel, says, wait
 from clikit import Project
 from listenkit import Listener, listener, query
 
@@ -370,3 +370,17 @@ def test_the_page_s_examples_work_as_they_stand_there(project: Project) -> None:
     assert shown.startswith("visit: Your visit\n4 asked, 0 answered (0%)\n")
     for line in re.findall(r"^a2pcli (survey .*)$", page, flags=re.M):
         assert project.run(*line.split()).status == 0, line
+
+
+def test_a_listener_that_is_killed_asks_no_question_twice(project: Project) -> None:
+    with asked(project) as (provider, heard):
+        says(heard, ANN, "9", id="r1")
+        heard.process.kill()
+        heard.process.wait()
+        with listener(project.folder, settings=None) as again:
+            says(again, ANN, "9", id="r1")  # the provider is not sure that it was heard
+            says(again, BEN, "9")
+            assert wait(lambda: "Will you come again? YES or NO" in texts(provider, BEN))
+    assert texts(provider, ANN).count("Will you come again? YES or NO") <= 1
+    answered = query(project, "SELECT address FROM survey_answers WHERE question = 'score'")
+    assert sorted(one["address"] for one in answered) == [ANN, BEN]
