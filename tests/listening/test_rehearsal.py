@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from pathlib import Path
 from types import ModuleType
@@ -66,6 +67,58 @@ def test_every_accepted_message_has_its_receipt_once_and_nobody_who_said_stop_ge
     stops = rows(project, "SELECT address, state FROM answers WHERE kind = 'stop'")
     assert sorted(address for address, _ in stops) == sorted(said_stop[1]), "one confirmation each"
     assert {state for _, state in stops} == {"accepted"}
+
+
+SURVEY = """\
+title: The fair
+questions:
+  score: {ask: "From 0 to 10, how likely are you to recommend us?", kind: scale, from: 0, to: 10}
+  again: {ask: "Will you come again? YES or NO", kind: choice, options: [yes, no]}
+"""
+CAMPAIGN = """\
+name: fair-survey
+objective: Ask how the fair was
+purpose: transactional
+contacts: contacts.csv
+survey: fair
+"""
+ANSWERS = """\
+      answers:
+        - {asked: "how likely", texts: ["9", "10", "3"]}
+        - {asked: "come again", texts: ["Yes", "no"]}
+"""
+
+
+def test_simulated_people_answer_every_question_of_a_survey(tmp_path: Path, rehearsal: ModuleType) -> None:
+    folder = tmp_path / "rehearsal"
+    rehearsal.make_project(folder)
+    settings = folder / "a2pcli.yaml"
+    typed = settings.read_text().replace("undelivered: 3%", "undelivered: 0")
+    kept = [line for line in typed.splitlines() if "stop:" not in line and "help:" not in line]
+    settings.write_text("\n".join(line for line in kept if "other:" not in line) + "\n" + ANSWERS)
+    (folder / "surveys").mkdir()
+    (folder / "surveys/fair.yaml").write_text(SURVEY)
+    (folder / "survey.yaml").write_text(CAMPAIGN)
+    (folder / "contacts.csv").write_text(
+        "first_name,phone\n" + "".join(f"Ann,0770090000{at}\n" for at in range(10))
+    )
+    project = Project(folder)
+    with rehearsal.listener(folder):
+        rehearsal.run(folder, "send", "survey.yaml", "--yes", quiet=True)
+        arrived = rows(
+            project, "SELECT COUNT(*) FROM receipts WHERE run IS NOT NULL AND delivery = 'delivered'"
+        )[0][0]
+        until = time.monotonic() + 30
+        while time.monotonic() < until:
+            answered = rows(project, "SELECT COUNT(*) FROM replies")[0][0]
+            if answered >= 2 * arrived:
+                break
+            time.sleep(0.3)
+    found = project.run("survey", "results", "fair", "--json")
+    assert found.status == 0, found.err
+    assert found.out.count('"late": false') == 20
+    assert arrived == 10
+    assert answered == 2 * arrived, found.out
 
 
 def test_a_rehearsal_that_is_interrupted_leaves_nothing_running(tmp_path: Path) -> None:
