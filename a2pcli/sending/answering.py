@@ -50,10 +50,10 @@ NOTICE = "notice"
 POLICY = RetryPolicy(base=2.0, longest=60.0)
 
 _WORDS = {
-    State.PLANNED: "an answer was not accepted and is tried again",
-    State.EXPIRED: "an answer was not accepted before its time was over",
-    State.REJECTED: "an answer was rejected",
-    State.UNKNOWN: "whether an answer was accepted is unknown",
+    State.PLANNED: "{what} was not accepted and is tried again",
+    State.EXPIRED: "{what} was not accepted before its time was over",
+    State.REJECTED: "{what} was rejected",
+    State.UNKNOWN: "whether {what} was accepted is unknown",
 }
 T = TypeVar("T")
 
@@ -241,9 +241,7 @@ class AnswerSender:
             elif due_at >= answer.until_at:
                 state, due_at = State.EXPIRED, None
         if state is not State.ACCEPTED and message is not None:
-            self._tell(
-                f"gateway {answer.gateway}: {_WORDS[state]}: {outcome.detail or outcome.code or outcome.verdict}"
-            )
+            self._tell(f"gateway {answer.gateway}: {_said(answer, state, outcome)}")
         shared = [] if message is None else self._quotas(answer.gateway, message)
 
         def store() -> None:
@@ -283,6 +281,15 @@ class AnswerSender:
     def _with_ledger(self, do: Callable[[], T]) -> Awaitable[T]:
         """Call a function on the thread that uses the ledger."""
         return asyncio.get_running_loop().run_in_executor(self._thread, do)
+
+
+def _said(answer: Answer, state: State, outcome: Outcome) -> str:
+    """Return what became of an answer, and why."""
+    words = _WORDS[state]
+    if state is State.REJECTED and outcome.verdict is Verdict.NOT_SENT:
+        words = "{what} was not sent"
+    what = "a code" if answer.purpose == "otp" else "an answer"
+    return f"{words.format(what=what)}: {outcome.detail or outcome.code or outcome.verdict}"
 
 
 def _is_to_be_composed(answer: Answer) -> bool:

@@ -99,6 +99,15 @@ def test_no_code_goes_where_none_may_go(shop: Project, address: str, status: int
     assert not (shop.folder / ".a2pcli/outbox.jsonl").exists()
 
 
+def test_a_gateway_that_is_down_sends_no_code_and_the_log_calls_it_a_code(shop: Project) -> None:
+    down = 'gateways:\n  kannel: {url: "http://127.0.0.1:1/cgi-bin/sendsms", username: u, password: p}\n'
+    shop.write("a2pcli.yaml", SETTINGS.replace("  service:", "  gateway: kannel\n  service:") + down)
+    said = shop.run("otp", "send", "07911123456", **SECRET)
+    assert said.status == 5, said.err
+    assert "gateway kannel: a code was not sent: the connection was refused" in said.err
+    assert "no code was sent" in said.err
+
+
 @pytest.mark.parametrize(
     ("settings", "environ", "said"),
     [
