@@ -29,7 +29,7 @@ LONGEST_PAUSE = 30.0
 class Topics:
     """The connection to the broker. Messages that it kept while nobody was connected come first.
 
-    Retained messages are left alone: they tell of a state, and may be years old.
+    Retained messages may be years old: only events with a ``time``, which can be too old, take them.
     """
 
     def __init__(self, listener: Listener, intake: Intake, rules: EventRules) -> None:
@@ -107,12 +107,13 @@ class Topics:
 
     def _events(self, message: Any) -> list[NewTrigger]:
         topic, payload = str(message.topic), bytes(message.payload or b"")
-        if message.retain or len(payload) > LARGEST:
+        if len(payload) > LARGEST:
             return []
         data = {**_data_of(payload), "topic": topic.split("/")}
         found = []
         for rule in self._rules:
-            if message.topic.matches(rule.event.topic):
+            is_dated = rule.event.time is not None
+            if message.topic.matches(rule.event.topic) and (is_dated or not message.retain):
                 new = self._event(rule, data)
                 found += [] if new is None else [new]
         return found
