@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from a2pcli.actions.answers import NewAnswer, send_stored, sendable_text
 from a2pcli.actions.composing import PeopleData
+from a2pcli.actions.gateways import configured_gateway
 from a2pcli.actions.replies import stop_keywords
 from a2pcli.addresses.any_address import read_address
 from a2pcli.addresses.kinds import Kind
@@ -207,6 +208,8 @@ def start(
     gateway = gateway or survey.gateway or own.gateway
     sender = sender or survey.sender
     address, spelling = _address(settings, cell, channel)
+    if channel not in configured_gateway(settings, gateway).capabilities.channels:
+        raise UsageError(Problem(f"the gateway '{gateway}' does not send {channel}", code="channel"))
     with project.ledger_to_record() as ledger:
         now = now_ms()
         desk = SurveyDesk(ledger, load_surveys(settings))

@@ -214,6 +214,8 @@ def test_one_person_is_asked_by_hand_once_and_one_question_at_a_time(project: Pr
         assert project.run("survey", "start", "visit", BEN).status == 6
         assert project.run("survey", "start", "visits", CARL).status == 2
         assert project.run("survey", "start", "visit", "nobody").status == 2
+        unknown = project.run("survey", "start", "visit", CARL, "--gateway", "nope")
+        assert (unknown.status, "no gateway 'nope'" in unknown.err) == (3, True)
         with listener(project.folder, settings=None) as heard:
             says(heard, ANN, "10")
             provider.until(2)
