@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, InvalidInput, LedgerError, LedgerUnavailable, Problem
 from a2pcli.listening.bodies import AGAIN, LARGEST, headers_of
+from a2pcli.listening.documents import Gives
 from a2pcli.listening.gate import refused
 from a2pcli.listening.listener import Busy
 
@@ -56,7 +57,8 @@ ANY = ""
 
 class Endpoint:
     """Answers a route for tokens with the scope ``wanted``. The first sentence of ``answer``'s docstring is the route's
-    summary in ``/openapi.json``; ``gives`` is the media type of its answer.
+    summary in ``/openapi.json``; ``takes`` is the type of the document that it takes, and ``answers`` those that it
+    gives, by status, beside refusals that every route has.
 
     ``answer`` is called on a worker thread, or awaited if it is a coroutine function. It may raise an ``A2PError``:
     wrong input is answered with 400, a ledger that cannot be used with 503.
@@ -69,10 +71,12 @@ class Endpoint:
         answer: Callable[[Asked], Answer | Awaitable[Answer]],
         methods: tuple[str, ...] = ("POST",),
         largest: int = LARGEST,
-        gives: str = "application/json",
+        takes: Any = dict[str, Any],
+        answers: Mapping[int, Gives] | None = None,
     ) -> None:
         self._listener, self.wanted, self.answer = listener, wanted, answer
-        self.methods, self._largest, self.gives = methods, largest, gives
+        self.methods, self._largest, self.takes = methods, largest, takes
+        self.answers = answers or {200: Gives("done", dict[str, Any])}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

@@ -124,7 +124,8 @@ class Callbacks:
 
     def _accepted(self, found: Heard) -> Response:
         if found.answer not in self._good:
-            self._good[found.answer] = Response(found.answer)
+            media = "text/xml" if found.answer.startswith(b"<") else "text/plain"
+            self._good[found.answer] = Response(found.answer, media_type=media if found.answer else None)
         return self._good[found.answer]
 
 

@@ -48,12 +48,13 @@ def page(name: str, status: int = 200, headers: Mapping[str, str] | None = None,
 
 
 class Asset:
-    """A style sheet or script of ours."""
+    """A style sheet, script or picture of ours; ``media`` is its type."""
 
     def __init__(self, name: str) -> None:
         content = files("a2pcli.listening").joinpath("pages", name).read_bytes()
         kept = {**SAFE, "Cache-Control": "max-age=300"}
-        self._response = Response(content, 200, kept, media_type=TYPES[name.rpartition(".")[2]])
+        self.media = TYPES[name.rpartition(".")[2]]
+        self._response = Response(content, 200, kept, media_type=self.media)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, overload
 
 from a2pcli.ledger.records import MONEY_UNITS, Run, money_text
 from a2pcli.ledger.run_commands import campaign_argument as campaign_argument
@@ -32,6 +32,14 @@ def money_with_unpriced(costs: Mapping[str, int], unpriced: int, *, nothing: str
     """``1.20 GBP + 3 unpriced``; ``nothing`` where nothing has a cost."""
     pieces = [piece for piece in (money_of(costs), f"{unpriced:,} unpriced" if unpriced else "") if piece]
     return " + ".join(pieces) or nothing
+
+
+@overload
+def iso(moment: int) -> str: ...
+
+
+@overload
+def iso(moment: int | None) -> str | None: ...
 
 
 def iso(moment: int | None) -> str | None:

@@ -12,11 +12,14 @@ from a2pcli.actions.inbox import post_answer
 from a2pcli.actions.reply_rules import load_rules
 from a2pcli.actions.waiting_answers import whole_sender
 from a2pcli.listening.api import Answer, Asked, Endpoint
+from a2pcli.listening.documents import AgentAnswer, AgentAnswered, Gives
 from a2pcli.listening.listener import Part
 
 if TYPE_CHECKING:
     from a2pcli.config.load import LoadedSettings
     from a2pcli.listening.listener import Listener
+
+TAKEN = {200: Gives("the answer was taken, now or before", AgentAnswered)}
 
 STOPS_WITHIN = 10.0
 """Seconds in which answers that wait are still sent when the listener stops; the next one sends the others."""
@@ -48,9 +51,12 @@ def part(listener: Listener) -> Part:
             ledger, settings, asked.parameters["conversation"], asked.json(), asked.token.name
         )  # fmt: skip
         listener.store.on_answers()
-        return found
+        return AgentAnswered(
+            conversation=found["conversation"], accepted=found["accepted"], duplicate=found["duplicate"]
+        )
 
-    routes = [Route("/agents/{conversation}", Endpoint(listener, "inbox", take))]
+    endpoint = Endpoint(listener, "inbox", take, takes=AgentAnswer, answers=TAKEN)
+    routes = [Route("/agents/{conversation}", endpoint)]
     return Part(routes, lines=[*_lines(settings)], background=(send,))
 
 

@@ -22,6 +22,7 @@ from a2pcli import __version__
 from a2pcli.actions.overview import runs_by_state, runs_now
 from a2pcli.errors import LedgerError
 from a2pcli.listening.api import Answer, Asked, Endpoint
+from a2pcli.listening.documents import TEXT, Gives
 from a2pcli.listening.listener import Part
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ COUNTED = {
     "matched_later": "Receipts whose message was found later",
     "opted_out": "People who opted out by a receipt or reply",
 }
+ANSWERS = {200: Gives("the metrics, in the text format of Prometheus", media=(TEXT,))}
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25)
 
 
@@ -108,6 +110,6 @@ def part(listener: Listener) -> Part | None:
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
     return Part(
-        [Route("/metrics", Endpoint(listener, "metrics", answer, ("GET",), gives="text/plain"))],
+        [Route("/metrics", Endpoint(listener, "metrics", answer, ("GET",), answers=ANSWERS))],
         observe=observe,
     )

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route
 
 from a2pcli.listening.api import ANY, Answer, Asked, Endpoint
+from a2pcli.listening.documents import Gives
 from a2pcli.listening.listener import Part
 from a2pcli.listening.openapi import description
 
 if TYPE_CHECKING:
     from a2pcli.listening.listener import Listener
+
+ANSWERS = {200: Gives("this document", dict[str, Any])}
 
 
 def part(listener: Listener) -> Part | None:
@@ -23,4 +26,4 @@ def part(listener: Listener) -> Part | None:
         """Describe the routes of this listener (OpenAPI 3.1)."""
         return description(listener.routes, listener.public_url)
 
-    return Part([Route("/openapi.json", Endpoint(listener, ANY, answer, ("GET",)))])
+    return Part([Route("/openapi.json", Endpoint(listener, ANY, answer, ("GET",), answers=ANSWERS))])

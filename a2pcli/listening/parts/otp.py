@@ -12,6 +12,7 @@ from starlette.routing import Route
 from a2pcli.actions.otp import USE, OneTimePasswords, OtpResult, alarmed, delivery
 from a2pcli.errors import InvalidInput, Problem
 from a2pcli.listening.api import Answer, Asked, Endpoint
+from a2pcli.listening.documents import CodeDecided, CodeEntered, CodeRefused, CodeSent, CodeWanted, Gives
 from a2pcli.listening.listener import Part
 from a2pcli.reporting.values import iso
 
@@ -22,6 +23,14 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+SENT = {
+    200: Gives("the code was sent", CodeSent),
+    403: Gives("codes are not sent to this country", CodeRefused),
+    429: Gives("a limit is reached", CodeRefused),
+    502: Gives("the gateway did not take the message", CodeRefused),
+}
+DECIDED = {200: Gives("whether the code was right", CodeDecided)}
+
 
 def part(listener: Listener) -> Part | None:
     """The routes, if a token may use them. Raises ``InvalidInput`` if the settings of codes are not enough."""
@@ -29,8 +38,8 @@ def part(listener: Listener) -> Part | None:
         return None
     service = _Service(listener)
     routes = [
-        Route("/otp", Endpoint(listener, "otp", service.send)),
-        Route("/otp/verify", Endpoint(listener, "otp", service.verify)),
+        Route("/otp", Endpoint(listener, "otp", service.send, takes=CodeWanted, answers=SENT)),
+        Route("/otp/verify", Endpoint(listener, "otp", service.verify, takes=CodeEntered, answers=DECIDED)),
     ]
     return Part(routes, background=[service.keep_sender])
 
@@ -55,7 +64,7 @@ class _Service:
 
     async def send(self, asked: Asked) -> Answer:
         """Send a code: 200, 429 if a limit is reached, 403 for a country without codes, 502 if the gateway refused."""
-        given = _given(asked, {"to"}, {"for", "language"})
+        given = _given(asked, CodeWanted)
         result = await self._codes.send(
             given["to"], self._deliver, use=given.get("for", USE), language=given.get("language")
         )
@@ -68,18 +77,19 @@ class _Service:
 
     def verify(self, asked: Asked) -> Answer:
         """Decide about a code: 200 with ``verified`` true or false."""
-        given = _given(asked, {"to", "code"}, {"for"})
+        given = _given(asked, CodeEntered)
         found = self._codes.verify(given["to"], given["code"], use=given.get("for", USE))
-        return {"verified": found.is_verified, "result": found.result, "attempts_left": found.attempts_left}
+        return CodeDecided(verified=found.is_verified, result=found.result, attempts_left=found.attempts_left)
 
     def _warn(self, problems: Iterable[Problem]) -> None:
         for problem in problems:
             self._listener.notices.note(str(problem))
 
 
-def _given(asked: Asked, needed: set[str], others: set[str]) -> dict[str, str]:
-    """Return the body's texts. Raises ``InvalidInput`` with everything that is wrong with it."""
-    body = asked.json()
+def _given(asked: Asked, wanted: Any) -> dict[str, str]:
+    """Return the body's texts, which are fields of ``wanted``. Raises ``InvalidInput`` with everything that is wrong
+    with it."""
+    body, needed, others = asked.json(), wanted.__required_keys__, wanted.__optional_keys__
     wrong = [f"'{name}' is missing" for name in sorted(needed - set(body))]
     wrong += [f"'{name}' is not known" for name in sorted(set(map(str, body)) - needed - others)]
     wrong += [f"'{name}' is not a text" for name, value in sorted(body.items()) if not _is_text(value)]
@@ -94,18 +104,18 @@ def _is_text(value: Any) -> bool:
 
 def _sent(result: OtpResult) -> Response:
     if result.code is not None:
-        document = {
-            "sent": True,
-            "certain": result.is_certain,
-            "id": result.code.id,
-            "expires_at": iso(result.code.expires_at),
-            "next_at": iso(result.code.next_at),
-            "attempts_left": result.code.attempts_left,
-        }
+        document = CodeSent(
+            sent=True,
+            certain=result.is_certain,
+            id=result.code.id,
+            expires_at=iso(result.code.expires_at),
+            next_at=iso(result.code.next_at),
+            attempts_left=result.code.attempts_left,
+        )
         return JSONResponse(document)
     seconds = result.seconds
     headers = {} if seconds is None else {"Retry-After": str(seconds)}
     status = {"gateway": 502, "country": 403}.get(str(result.reason), 429)
-    document = {"sent": False, "error": result.reason, "message": result.sentence}
-    document["next_at"] = None if result.until is None else iso(result.until)
-    return JSONResponse(document, status, headers)
+    until = None if result.until is None else iso(result.until)
+    refused = CodeRefused(sent=False, error=result.reason, message=result.sentence, next_at=until)
+    return JSONResponse(refused, status, headers)

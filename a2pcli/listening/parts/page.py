@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from http.cookies import CookieError, SimpleCookie
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs, urlsplit
 
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -13,79 +11,25 @@ from starlette.routing import BaseRoute, Route
 from a2pcli.actions.inbox import close_by, post_answer
 from a2pcli.errors import A2PError, LedgerError
 from a2pcli.listening.board import Board, zone_now
-from a2pcli.listening.bodies import AGAIN, headers_of
+from a2pcli.listening.bodies import AGAIN
+from a2pcli.listening.documents import FormOfPage, Login, ReplyForm
+from a2pcli.listening.forms import Answers, Visit
 from a2pcli.listening.listener import Busy, Part
-from a2pcli.listening.sessions import COOKIE, LASTS, Session, Sessions, is_right
+from a2pcli.listening.sessions import LASTS, Session, Sessions, is_right
 from a2pcli.listening.web import SAFE, Asset, page
 
 if TYPE_CHECKING:
-    from starlette.types import Receive, Scope, Send
-
     from a2pcli.listening.listener import Listener
     from a2pcli.listening.tokens import Token
 
 SCOPES = frozenset({"read", "inbox"})
 """Scopes with which one may log in; each shows its own sections."""
 
-LARGEST = 20_000
-"""Bytes of a form."""
+LOGS_IN, LOGS_OUT = ("303", "401", "403"), ("303", "403")
+CHANGES = ("303", "400", "401", "403", "409")
+"""Statuses of forms."""
 
 SENT_BEFORE = "An answer was sent from this page before, so this one was not. The inbox shows what was sent."
-
-Answer = Callable[["Visit"], Awaitable[Response]]
-
-
-class Visit:
-    """One request for the page."""
-
-    def __init__(self, scope: Scope, form: Mapping[str, str], listener: Listener) -> None:
-        self.scope, self.form = scope, form
-        self.headers = headers_of(scope)
-        self._listener = listener
-
-    @property
-    def cookie(self) -> str:
-        """The session's cookie; "" without one."""
-        try:
-            found = SimpleCookie(self.headers.get("cookie", "")).get(COOKIE)
-        except CookieError:
-            return ""
-        return found.value if found is not None else ""
-
-    @property
-    def is_from_here(self) -> bool:
-        """Whether a form was sent by a page of this listener, as far as the browser says."""
-        site = self.headers.get("sec-fetch-site")
-        if site is not None:
-            return site in ("same-origin", "none")
-        origin = self.headers.get("origin")
-        if origin is None:
-            return True
-        public = urlsplit(self._listener.public_url)
-        here = _host_of(f"//{self.headers.get('host', '')}")
-        return origin == f"{public.scheme}://{public.netloc}" or (
-            here is not None and _host_of(origin) == here
-        )
-
-    def cookie_header(self, value: str, seconds: int) -> dict[str, str]:
-        """The header that sets the cookie. It is sent over TLS alone, except to a listener on the same machine."""
-        public = urlsplit(self._listener.public_url)
-        host = (_host_of(f"//{self.headers.get('host', '')}") or ("", None))[0]
-        path = f"{public.path.rstrip('/')}/" if host == public.hostname else "/"
-        is_local = host in ("127.0.0.1", "localhost", "::1")
-        secure = "; Secure" if public.scheme == "https" and not is_local else ""
-        return {
-            "Set-Cookie": f"{COOKIE}={value}; Path={path}; Max-Age={seconds}; HttpOnly; SameSite=Strict{secure}"
-        }
-
-
-def _host_of(url: str) -> tuple[str, int | None] | None:
-    """Host and port of what a browser sent; None for what is no URL with a host."""
-    try:
-        parts = urlsplit(url)
-        return (parts.hostname, parts.port) if parts.hostname else None
-    except ValueError:
-        return None
 
 
 class Page:
@@ -100,11 +44,17 @@ class Page:
         """The routes."""
         return [
             Route("/", Answers(self._listener, self.home, "GET", "HEAD")),
-            Route("/live", Answers(self._listener, self.live, "GET")),
-            Route("/login", Answers(self._listener, self.login, "POST")),
-            Route("/logout", Answers(self._listener, self.logout, "POST")),
-            Route("/inbox/{code}/reply", Answers(self._listener, self.reply, "POST")),
-            Route("/inbox/{code}/close", Answers(self._listener, self.close, "POST")),
+            Route("/live", Answers(self._listener, self.live, "GET", more=("200", "401"))),
+            Route("/login", Answers(self._listener, self.login, "POST", takes=Login, more=LOGS_IN)),
+            Route("/logout", Answers(self._listener, self.logout, "POST", takes=FormOfPage, more=LOGS_OUT)),
+            Route(
+                "/inbox/{code}/reply",
+                Answers(self._listener, self.reply, "POST", takes=ReplyForm, more=CHANGES),
+            ),
+            Route(
+                "/inbox/{code}/close",
+                Answers(self._listener, self.close, "POST", takes=FormOfPage, more=CHANGES),
+            ),
             Route("/assets/style.css", Asset("style.css")),
             Route("/assets/board.css", Asset("board.css")),
             Route("/assets/board.js", Asset("board.js")),
@@ -218,35 +168,6 @@ class Page:
             "replies": self._board.replies() if has_inbox else None,
             "inbox": self._board.inbox() if has_inbox else None,
         }
-
-
-class Answers:
-    """One route of the page: the address may not call too often, and forms are short."""
-
-    def __init__(self, listener: Listener, answer: Answer, *methods: str) -> None:
-        self._listener, self._answer, self._methods = listener, answer, methods
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        response = await self._respond(scope, receive)
-        await response(scope, receive, send)
-
-    async def _respond(self, scope: Scope, receive: Receive) -> Response:
-        crowded = self._listener.gate.crowd(scope)
-        if crowded is not None:
-            return crowded
-        if scope["method"] not in self._methods:
-            allowed = ", ".join(self._methods)
-            return Response(f"use {allowed}\n", 405, {**SAFE, "Allow": allowed}, media_type="text/plain")
-        body = await self._listener.bodies.read(scope, receive, LARGEST)
-        if isinstance(body, Response):
-            return body
-        try:
-            fields = parse_qs(body.decode("utf-8", "replace"), max_num_fields=50)
-        except ValueError:
-            fields = {}
-        form = {name: values[-1] for name, values in fields.items()}
-        return await self._answer(Visit(scope, form, self._listener))
 
 
 def part(listener: Listener) -> Part | None:
