@@ -103,6 +103,76 @@ class AgentAnswered(TypedDict):
     duplicate: bool
 
 
+Event = dict[str, Any]
+"""An event as its sender writes it; ``events.yaml`` says where the fields are."""
+
+
+@only
+class EventIgnored(TypedDict):
+    """An event that ``events.yaml`` does not want."""
+
+    name: str
+    state: str
+
+
+@only
+class EventTaken(TypedDict):
+    """An event that is stored, now or before."""
+
+    event: str
+    name: str
+    state: str
+    is_new: bool
+    due_at: Moment | None
+
+
+@only
+class EventShown(TypedDict):
+    """What became of an event; ``is_new`` where somebody waited for it."""
+
+    event: str
+    name: str
+    state: str
+    reason: str | None
+    detail: str | None
+    due_at: Moment | None
+    message: str | None
+    is_new: NotRequired[bool]
+
+
+@only
+class EventTried(TypedDict):
+    """What would become of an event; nothing was stored."""
+
+    name: str
+    campaign: str
+    dry_run: bool
+    state: str
+    reason: str | None
+    detail: str | None
+    due_at: Moment | None
+    to: str | None
+    channel: str | None
+    gateway: str | None
+    sender: str | None
+    text: str | None
+    parts: int | None
+    cost: str | None
+    currency: str | None
+
+
+class EventReady(TypedDict):
+    """A new webhook was tried."""
+
+    state: str
+
+
+class EventsTaken(TypedDict):
+    """A provider's list of events, stored."""
+
+    events: list[EventTaken]
+
+
 class Login(TypedDict):
     """The form to log in to the page."""
 

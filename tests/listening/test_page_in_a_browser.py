@@ -158,12 +158,34 @@ def is_of_one_place(browser: Any, base: str) -> None:
     assert complaints == []
 
 
+def test_by_keyboard_alone_one_logs_in_and_sees_runs_and_the_inbox(
+    browser: Any, heard: Listener, project: Project
+) -> None:
+    from selenium.webdriver.common.keys import Keys
+
+    assert project.run("send", "sale.yaml", "--yes", **ENVIRON).status == 0
+    project.write("replies.csv", "phone,text\n07911123456,<b>Is it open on Sunday?</b>\n")
+    project.run("optout", "replies", "replies.csv", **ENVIRON)
+    with Ledger.open_with(str(project.folder / ".a2pcli/ledger.db"), None) as ledger:
+        hears(ledger, "no rule is for it")
+    size(browser, 1280)
+    browser.get(heard.url + "/")
+    until(lambda: focused(browser).get_attribute("id") == "token")
+    press(browser, OPS, Keys.ENTER)
+    until(lambda: "spring-sale" in text_of(browser, "#live"))
+    assert "open on Sunday?</b>" in text_of(browser, "#live")
+    assert "no rule is for it" in text_of(browser, "#live")
+    is_of_one_place(browser, heard.url)
+
+
+@pytest.mark.slow
 def test_by_keyboard_alone_one_logs_in_and_sees_a_run_come_by_itself(
     browser: Any, heard: Listener, project: Project
 ) -> None:
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys
 
+    browser.delete_all_cookies()
     size(browser, 1280)
     browser.get(heard.url + "/")
     until(lambda: focused(browser).get_attribute("id") == "token")
@@ -211,6 +233,7 @@ def test_by_keyboard_alone_one_logs_in_and_sees_a_run_come_by_itself(
     until(lambda: browser.find_elements(By.ID, "token"))
 
 
+@pytest.mark.slow
 def test_the_page_says_so_when_the_listener_is_gone(browser: Any, heard: Listener) -> None:
     from selenium.webdriver.common.by import By
 
@@ -226,6 +249,7 @@ def test_the_page_says_so_when_the_listener_is_gone(browser: Any, heard: Listene
     browser.get_log("browser")
 
 
+@pytest.mark.slow
 def test_somebody_unsubscribes_with_one_button(browser: Any, heard: Listener, project: Project) -> None:
     from selenium.webdriver.common.by import By
     from selenium.webdriver.common.keys import Keys

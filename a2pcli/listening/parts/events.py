@@ -25,6 +25,17 @@ from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, InvalidInput, LedgerError, Problem
 from a2pcli.listening.api import Answer, Asked, Endpoint, of_input
 from a2pcli.listening.bodies import AGAIN, headers_of, path_of
+from a2pcli.listening.documents import (
+    Error,
+    Event,
+    EventIgnored,
+    EventReady,
+    EventShown,
+    EventsTaken,
+    EventTaken,
+    EventTried,
+    Gives,
+)
 from a2pcli.listening.gate import refused
 from a2pcli.listening.listener import Part
 from a2pcli.listening.storing import Storing, TooMuch
@@ -48,6 +59,15 @@ MOST_IN_ONE = 500
 """Events in one request of a provider that sends lists."""
 
 FIELD = "idempotency-key"
+
+GONE = Gives("there is no such event", Error)
+STORED = Gives("it is stored, and its message follows", EventTaken | EventsTaken)
+KNOWN = Gives(
+    "it came before, is ignored, was only tried, or became what is said",
+    EventTaken | EventShown | EventTried | EventIgnored | EventReady,
+)
+TAKEN = {200: KNOWN, 202: STORED, 404: GONE}
+SHOWN = {200: Gives("what became of it", EventShown), 404: GONE}
 
 
 @dataclass(slots=True)
@@ -116,7 +136,7 @@ class Events(Endpoint):
     """Answers ``POST /events/NAME``: by the provider's signature if the event has a ``source``, else by a token."""
 
     def __init__(self, listener: Listener, intake: Intake, secrets: Mapping[str, Sequence[str]]) -> None:
-        super().__init__(listener, "events", self._asked)
+        super().__init__(listener, "events", self._asked, takes=Event, answers=TAKEN)
         self._intake, self._secrets = intake, secrets
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -248,6 +268,7 @@ def part(listener: Listener) -> Part | None:
     secrets = secrets_of(rules, listener.settings)
     intake = Intake(listener, rules)
     events = Events(listener, intake, secrets)
+    shown = Endpoint(listener, "events", events.shown, methods=("GET",), answers=SHOWN)
     background = [intake.run]
     if rules.mqtt is not None:
         from a2pcli.listening.mqtt import Topics
@@ -257,7 +278,10 @@ def part(listener: Listener) -> Part | None:
     return Part(
         [
             Route("/events/{name}", events),
-            Route("/events/{name}/{event}", Endpoint(listener, "events", events.shown, methods=("GET",))),
+            Route(
+                "/events/{name}/{event}",
+                Endpoint(listener, "events", events.shown, methods=("GET",), answers=SHOWN),
+            ),
         ],
         lines=[f"events: {names}"],
         background=tuple(background),
