@@ -278,10 +278,7 @@ def part(listener: Listener) -> Part | None:
     return Part(
         [
             Route("/events/{name}", events),
-            Route(
-                "/events/{name}/{event}",
-                Endpoint(listener, "events", events.shown, methods=("GET",), answers=SHOWN),
-            ),
+            Route("/events/{name}/{event}", shown),
         ],
         lines=[f"events: {names}"],
         background=tuple(background),
