@@ -64,6 +64,7 @@ ADVICE: dict[str, str] = {
     "clock": "without clocks, permitted hours cannot be checked: cancel the run and plan again",
     "opt-out": _WHO + "; then compare the list with `a2pcli optout export`",
     "answer": _WHO,
+    "trigger": "a message about an event may be missing; " + _WHO,
     "survey": "results of surveys may be wrong; " + _WHO,
     "consent": _WHO + "; then compare the records with `a2pcli consent export`",
     "receipt": _NOTHING_LOST + "import the receipts of these messages again; if the problem returns: " + _WHO,

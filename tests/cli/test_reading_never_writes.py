@@ -52,7 +52,7 @@ WRITING = {
     ("consent", "record"), ("consent", "import"), ("consent", "revoke"),
     ("ledger", "create"), ("ledger", "accept"), ("ledger", "encrypt"), ("ledger", "rekey"), ("ledger", "decrypt"),
     ("people", "export"), ("optout", "export"), ("consent", "export"), ("gateways", "test"),
-    ("inbox", "reply"), ("inbox", "assign"), ("inbox", "close"), ("otp", "send"), ("otp", "verify"),
+    ("inbox", "reply"), ("inbox", "assign"), ("inbox", "close"), ("otp", "send"), ("trigger",), ("otp", "verify"),
     ("receipts", "pull"), ("replies", "pull"),
     ("gateways", "add"), ("templates", "sync"), ("contacts", "reach"),
 }  # fmt: skip

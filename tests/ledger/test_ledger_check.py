@@ -207,6 +207,8 @@ DAMAGE = {
     " until_at, settled_at, source) VALUES ('a', 'b', 's', '+44', 'sms', 'g', 'otp', 1, 'odd', 1, 2, 3, '')": "answer",
     "INSERT INTO codes (id, use, address, failed, sent, state, created_at, expires_at)"
     " VALUES ('c', 'login', '+44', 0, 1, 'open', 1, 2)": "code",
+    "INSERT INTO triggers (code, name, key, source, state, occurred_at, received_at, until_at)"
+    " VALUES ('e', 'paid', 'k', 's', 'waiting', 1, 1, 2)": "trigger",
     "UPDATE suppressions SET scope = 'nothing'": "opt-out",
     "UPDATE suppressions SET scope_value = 'x' WHERE scope = 'everything'": "opt-out",
     "UPDATE suppressions SET lifted_by = 'me' WHERE lifted_at IS NULL": "opt-out",
