@@ -11,6 +11,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import a2pcli
 from a2pcli.gateways.guide import guide_to
 from a2pcli.gateways.registry import BUILT_IN
 
@@ -227,3 +228,15 @@ def test_whatever_was_in_the_file_is_still_in_it(tmp_path: Path, parts: tuple[st
     old = before.pop("gateways", None) or {}
     assert data.pop("gateways") == {**old, "new": {"sender": "ACME"}}
     assert data == before
+
+
+def test_examples_name_urls_that_the_listener_answers() -> None:
+    guides = yaml.safe_load((Path(a2pcli.__file__).parent / "gateways/examples.yaml").read_text())
+    blocks = {
+        name: yaml.safe_load(guide["example"]) for name, guide in guides.items() if guide.get("example")
+    }
+    urls = {name: block["status_callback"] for name, block in blocks.items() if "status_callback" in block}
+    assert len(urls) >= 9
+    for name, url in urls.items():
+        secret = "" if name in {"twilio", "vonage", "sinch", "telnyx", "plivo", "bird"} else "/SECRET"
+        assert url == f"https://hooks.example.com/callbacks/{name}{secret}"
