@@ -92,7 +92,13 @@ _ATTEMPTS = (
     RowRule(
         "attempt-state",
         "were claimed but have no tries",
-        and_(_a.claimed_at.is_not(None), _a.tries < 1, _a.delivery.is_(None)),
+        # What is rejected as its country was is never handed over (``exchanges.Settled``).
+        and_(
+            _a.claimed_at.is_not(None),
+            _a.tries < 1,
+            _a.delivery.is_(None),
+            _a.state != str(State.REJECTED),
+        ),
     ),
     RowRule(
         "attempt-state", "have a negative cost or a negative number of parts", or_(_a.cost < 0, _a.parts < 0)

@@ -11,7 +11,7 @@ from clikit import Project
 ROOT = Path(__file__).parents[2]
 STARTERS = {
     "mms_pickup": ({"mms"}, "media"),
-    "messenger_restock": ({"messenger"}, "image"),
+    "messenger_shipped": ({"messenger"}, "image"),
     "order_update": ({"email", "sms"}, "subject"),
     "rcs_card": ({"rcs"}, "card"),
     "viber_delivery": ({"viber"}, "button"),

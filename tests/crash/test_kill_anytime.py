@@ -32,8 +32,8 @@ from a2pcli.ledger.store import Ledger  # noqa: E402
 
 CONCURRENCY = 20
 MOST_UNCERTAIN = 6 * CONCURRENCY
-"""In flight, about to leave, and answered but not yet written: what one kill may leave unknown. How much is answered while
-one write takes place depends on how busy the disk is; that nearly all of it left is in test_in_flight_journal."""
+"""In flight, about to leave, and answered but not yet written: what one kill may leave unknown. How much is answered
+while one write takes place depends on how busy the disk is; that nearly all of it left is in test_in_flight_journal."""
 
 
 @dataclass
