@@ -36,6 +36,9 @@ READING = [
     ("replies", "test", "order 1", "--from", "07911123456"),
     ("inbox", "list"),
     ("inbox", "show", "cnothing"),
+    ("survey", "check"),
+    ("survey", "list"),
+    ("survey", "results", "visit"),
     ("audit", "list"),
     ("audit", "verify"),
     ("prune", "--dry-run"),
@@ -53,7 +56,7 @@ WRITING = {
     ("ledger", "create"), ("ledger", "accept"), ("ledger", "encrypt"), ("ledger", "rekey"), ("ledger", "decrypt"),
     ("people", "export"), ("optout", "export"), ("consent", "export"), ("gateways", "test"),
     ("inbox", "reply"), ("inbox", "assign"), ("inbox", "close"), ("otp", "send"), ("trigger",), ("otp", "verify"),
-    ("receipts", "pull"), ("replies", "pull"),
+    ("receipts", "pull"), ("replies", "pull"), ("survey", "start"),
     ("gateways", "add"), ("templates", "sync"), ("contacts", "reach"),
 }  # fmt: skip
 """The other commands. Exports note in the audit trail that people were written into a file."""

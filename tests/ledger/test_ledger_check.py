@@ -205,6 +205,9 @@ DAMAGE = {
     # Lists.
     "INSERT INTO answers (reference, key, kind, address, channel, gateway, purpose, anyway, state, created_at,"
     " until_at, settled_at, source) VALUES ('a', 'b', 's', '+44', 'sms', 'g', 'otp', 1, 'odd', 1, 2, 3, '')": "answer",
+    "INSERT INTO survey_answers (session, question, address, kind, value, at) VALUES (9, 'q', '+44', 'text', 'x', 1)": (
+        "survey"
+    ),
     "INSERT INTO codes (id, use, address, failed, sent, state, created_at, expires_at)"
     " VALUES ('c', 'login', '+44', 0, 1, 'open', 1, 2)": "code",
     "INSERT INTO triggers (code, name, key, source, state, occurred_at, received_at, until_at)"
