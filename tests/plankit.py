@@ -121,9 +121,19 @@ def make_old(path: Path) -> None:
             "quota_usage",
             "reachability",
             "falling",
+            "answers",
+            "pulls",
+            "conversations",
+            "codes",
+            "code_ranges",
+            "verified",
+            "survey_sessions",
+            "survey_answers",
+            "triggers",
         )
         for table in later:
             connection.execute(f"DROP TABLE {table}")
+        connection.execute("ALTER TABLE runs DROP COLUMN survey")
         connection.execute("UPDATE runs SET summary = json_remove(summary, '$.digests.chunks')")
         connection.execute("UPDATE a2pcli_revision SET version_num = '0004'")
     connection.close()

@@ -75,7 +75,8 @@ class Report:
         from a2pcli.reporting.deliveries import NONE_UNHEARD
 
         gives = bool(totals.deliveries)
-        if not totals.count(State.ACCEPTED) or (not gives and self.run.sending.get("delivers") is False):
+        into_a_file = self.run.gateway in ("outbox", "console") and self.run.sending.get("delivers") is False
+        if not totals.count(State.ACCEPTED) or (into_a_file and not gives):
             return NONE_UNHEARD  # most reports need no settings, which take a while to read
         from a2pcli.config.receipts import ReceiptSettings
         from a2pcli.ledger.records import now_ms
