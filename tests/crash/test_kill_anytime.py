@@ -31,9 +31,9 @@ from a2pcli.ledger.records import Run  # noqa: E402
 from a2pcli.ledger.store import Ledger  # noqa: E402
 
 CONCURRENCY = 20
-MOST_UNCERTAIN = 6 * CONCURRENCY
-"""In flight, about to leave, and answered but not yet written: what one kill may leave unknown. How much is answered
-while one write takes place depends on how busy the disk is; that nearly all of it left is in test_in_flight_journal."""
+MOST_UNCERTAIN = 10 * CONCURRENCY
+"""Claimed ahead (at most eight times the concurrency), in flight, and answered but not yet written: what the ledger has
+as submitting after a kill. What never left is taken back by the next sender: test_in_flight_journal."""
 
 
 @dataclass
