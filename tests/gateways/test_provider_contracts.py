@@ -132,15 +132,15 @@ def test_trouble_is_told_as_what_it_is(
 
     async def all_of_it() -> dict[str, list[Outcome]]:
         found = {}
-        made = at(name, there.url)
-        await made.open()
-        try:
-            for trouble, (act, _) in TROUBLE.items():
-                there.answer = act
+        for trouble, (act, _) in TROUBLE.items():
+            there.answer = act
+            made = at(name, there.url)  # anew: on a connection that an earlier trouble just ends, nothing is sent
+            await made.open()
+            try:
                 found[trouble] = list(await made.submit(messages(1)))
                 found[trouble] += await made.submit(messages(min(3, made.capabilities.batch)))
-        finally:
-            await made.close()
+            finally:
+                await made.close()
         return found
 
     found = asyncio.run(all_of_it())
