@@ -134,7 +134,8 @@ def test_trouble_is_told_as_what_it_is(
         found = {}
         for trouble, (act, _) in TROUBLE.items():
             there.answer = act
-            made = at(name, there.url)  # anew: on a connection that an earlier trouble just ends, nothing is sent
+            # Connections of its own: on one that the trouble before just ends, nothing is sent.
+            made = at(name, there.url)
             await made.open()
             try:
                 found[trouble] = list(await made.submit(messages(1)))
