@@ -147,6 +147,10 @@ def test_trouble_is_told_as_what_it_is(
     found = asyncio.run(all_of_it())
     for trouble, (_, wanted) in TROUBLE.items():
         told = {f"{one.verdict} {one.cause}" for one in found[trouble]}
+        if (
+            trouble == "no HTTP"
+        ):  # closed at once: the next request may find the connection gone before its first byte
+            told -= {"not_sent unreachable"}
         assert told == {wanted}, trouble
         for one in found[trouble]:
             assert "2025550143" not in f"{one.code}{one.detail}"
