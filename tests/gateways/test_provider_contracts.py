@@ -15,7 +15,7 @@ from providerkit import CASES, gateway, service_account
 from a2pcli.gateways.base import Gateway
 from a2pcli.gateways.engine import transport
 from a2pcli.gateways.testing import GatewayContract
-from a2pcli.messages import Outcome
+from a2pcli.messages import Cause, Outcome
 
 ECHO = "a text that quotes +12025550143 and Dear Zebedee, your balance is 4711 and s3cret"
 OF_ALL = {"timeout": "0.05", "concurrency": "8"}
@@ -123,6 +123,18 @@ TROUBLE: dict[str, tuple[Act, str]] = {
 }  # fmt: skip
 
 
+async def submitted(made: Any, there: Counterpart, count: int) -> list[Outcome]:
+    """What is told of messages. A connection may end before the first byte of a request: of that nothing may have come
+    to the provider, and it is tried again."""
+    for _ in range(3):
+        before = len(there.received)
+        found: list[Outcome] = list(await made.submit(messages(count)))
+        if {one.cause for one in found} != {Cause.UNREACHABLE}:
+            break
+        assert len(there.received) == before, "told as not sent, and the provider has it"
+    return found
+
+
 @pytest.mark.parametrize("name", list(CASES))
 def test_trouble_is_told_as_what_it_is(
     name: str, there: Counterpart, monkeypatch: pytest.MonkeyPatch
@@ -138,8 +150,8 @@ def test_trouble_is_told_as_what_it_is(
             made = at(name, there.url)
             await made.open()
             try:
-                found[trouble] = list(await made.submit(messages(1)))
-                found[trouble] += await made.submit(messages(min(3, made.capabilities.batch)))
+                found[trouble] = await submitted(made, there, 1)
+                found[trouble] += await submitted(made, there, min(3, made.capabilities.batch))
             finally:
                 await made.close()
         return found
@@ -147,10 +159,6 @@ def test_trouble_is_told_as_what_it_is(
     found = asyncio.run(all_of_it())
     for trouble, (_, wanted) in TROUBLE.items():
         told = {f"{one.verdict} {one.cause}" for one in found[trouble]}
-        if (
-            trouble == "no HTTP"
-        ):  # closed at once: the next request may find the connection gone before its first byte
-            told -= {"not_sent unreachable"}
         assert told == {wanted}, trouble
         for one in found[trouble]:
             assert "2025550143" not in f"{one.code}{one.detail}"
