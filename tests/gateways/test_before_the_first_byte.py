@@ -37,6 +37,19 @@ def test_a_name_without_an_address_sent_nothing(
     assert isinstance(end, NotSent)
 
 
+def test_an_ip_address_is_not_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(*details: Any, **more: Any) -> Any:
+        raise AssertionError("looked up")
+
+    monkeypatch.setattr(socket, "getaddrinfo", nobody)
+    with Counterpart(reply()) as there:
+        (end,) = send(ENGINES["wire"], post(there.url))
+        assert isinstance(end, HttpResponse)
+        (end,) = send(ENGINES["wire"], post(f"http://[::1]:{free_port()}/"))
+        assert isinstance(end, NotSent)
+        assert end.code in {"refused", "connect"}
+
+
 def test_a_server_that_does_not_accept_sent_nothing() -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))

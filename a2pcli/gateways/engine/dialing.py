@@ -13,6 +13,7 @@ import socket
 import ssl
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
@@ -127,6 +128,8 @@ class Dialer:
 
     async def _addresses(self, host: str, port: int) -> list[str]:
         """Return the name's addresses; concurrent look-ups of the same name are shared."""
+        if _is_address(host):
+            return [host]
         key = (host, port)
         loop = asyncio.get_running_loop()
         known = self._names.get(key)
@@ -148,6 +151,16 @@ class Dialer:
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         self._names[key] = (loop.time() + NAMES_KEPT, addresses)
         return addresses
+
+
+def _is_address(host: str) -> bool:
+    """Whether a host is an IP address, for which there is nothing to look up (one with a zone, ``fe80::1%eth0``, is
+    left to the system)."""
+    for family in (socket.AF_INET, socket.AF_INET6):
+        with suppress(OSError, ValueError):
+            socket.inet_pton(family, host)
+            return True
+    return False
 
 
 def tls_context() -> ssl.SSLContext:
