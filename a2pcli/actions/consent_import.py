@@ -122,7 +122,7 @@ def _further(
     theirs = ConsentFile.of(
         table, file.read, file.law, file.locale, file.now, file.name, kind, is_further=True
     )
-    for frame, said in zip(table.chunks([name]), said_of(theirs), strict=True):
+    for frame, said in zip(table.chunks([name, *rows.countries]), said_of(theirs), strict=True):
         yield rows.further(frame, name, kind), said, theirs
 
 

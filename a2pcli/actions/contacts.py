@@ -49,7 +49,8 @@ class CheckedContacts:
         """Counts of the other columns with addresses, by their names in the header. Reads the file again for each."""
         found = {}
         for other in self.others:
-            rows = CheckedRows(self.table, other.column, self.policy, other.kind, other.network)
+            countries = self.facts.columns("country")
+            rows = CheckedRows(self.table, other.column, self.policy, other.kind, other.network, countries)
             for _ in rows.chunks():
                 pass
             found[self.table.header[self.table.columns.index(other.column)].strip()] = rows.counts
@@ -98,10 +99,11 @@ def check_contacts(
     else:
         address = AddressColumn(address_column(table, wanted.column), wanted.kind, wanted.network)
     facts = recognise(table.described, address.column, address.kind)
+    countries = facts.columns("country")
     told = told_by_file(
-        table, (address,), speaking(facts, marketing=True, binds=True), policy, "en", whole=False
+        table, (address,), speaking(facts, marketing=True, binds=True), policy, "en", countries, whole=False
     )
-    rows = CheckedRows(table, address.column, policy, address.kind, address.network)
+    rows = CheckedRows(table, address.column, policy, address.kind, address.network, countries)
     return CheckedContacts(table, address, policy, told, rows, others)
 
 

@@ -195,7 +195,8 @@ def import_optouts(
         entries = PieceByPiece(ledger, "optout.import", subject, counts, changes=("added",))
         is_export = set(OWN_COLUMNS).issubset(table.columns)
         further = [] if is_export else further_columns(table, people, file.table.column)
-        others: Iterator[Any] = table.chunks([name for name, _ in further]) if further else repeat(None)
+        names = [*(name for name, _ in further), *rows.countries]
+        others: Iterator[Any] = table.chunks(names) if further else repeat(None)
         with half_done(lambda: f"{entries.saved.get('added', 0):,} were added"), counting() as progress:
             said = (file.source_of(kept), file.reason)
             for chunk, holds, frame in zip(rows.chunks(), _holds(table, file), others, strict=False):

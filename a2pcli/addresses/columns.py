@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from hashlib import blake2b
 
 import numpy as np
@@ -10,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from a2pcli.addresses.any_address import any_address
+from a2pcli.addresses.by_region import read_by_region
 from a2pcli.addresses.handle import read_recipient
 from a2pcli.addresses.kinds import LEAST_HASH, NOBODY, Address, Kind
 from a2pcli.addresses.phone.any_number import any_number_column
@@ -37,13 +39,25 @@ COLUMNS = ("@address", "@spelling", "@type", "@country", "@repairs", "@reason", 
 """What is said of each cell, as Arrow strings; see ``kinds.Address``."""
 
 
-def read_column(cells: pa.Array, kind: Kind, policy: PhonePolicy, network: str | None = None) -> Frame:
+def read_column(
+    cells: pa.Array,
+    kind: Kind,
+    policy: PhonePolicy,
+    network: str | None = None,
+    regions: pa.StringArray | None = None,
+) -> Frame:
     """Judge a column of addresses of one kind: ``COLUMNS``, in the order of ``cells``; a null cell counts as empty.
 
-    ``network`` is the chat network where the kind is a chat id.
+    ``network`` is the chat network where the kind is a chat id. ``regions`` are those of the rows' numbers without +,
+    null for the policy's.
     """
     if kind is Kind.PHONE:
-        return _as_addresses(normalise_column(cells, policy))
+        return read_by_region(
+            cells,
+            regions,
+            policy.region,
+            lambda some, region: _as_addresses(normalise_column(some, replace(policy, region=region))),
+        )
     if kind is Kind.EMAIL:
         from a2pcli.addresses.email_columns import read_emails
 
@@ -53,9 +67,20 @@ def read_column(cells: pa.Array, kind: Kind, policy: PhonePolicy, network: str |
     return _of_texts(whole_strings(cells), lambda cell: read_recipient(cell, network or "telegram"))
 
 
-def any_column(cells: pa.Array, kind: Kind | None, region: str | None, network: str | None = None) -> Frame:
+def any_column(
+    cells: pa.Array,
+    kind: Kind | None,
+    region: str | None,
+    network: str | None = None,
+    regions: pa.StringArray | None = None,
+) -> Frame:
     """``any_address`` over a column: as ``read_column``, but whoever could be meant counts, whether or not a message
-    can go there. ``kind`` None takes each cell for what it looks like."""
+    can go there. ``kind`` None takes each cell for what it looks like. ``regions``: see ``read_column``; where a number
+    is none of its row's region, ``region`` counts."""
+    if regions is not None and kind in (Kind.PHONE, None):
+        return read_by_region(
+            cells, regions, region, lambda some, own: any_column(some, kind, own, network), refuses=True
+        )
     text = whole_strings(cells)
     if kind is Kind.PHONE:
         return _as_addresses(any_number_column(text, region))

@@ -79,7 +79,8 @@ class ContactsSource(Strict):
         description="Columns that look like consent, an opt-out or a place but are not",
     )
     region: Region | None = Field(
-        None, description="Two-letter region of numbers without +. Default: from the settings"
+        None,
+        description="Two-letter region of numbers without +, in rows that name no country. Default: from the settings",
     )
     sheet: Text | None = Field(None, description="Sheet of a workbook. Default: the first")
     encoding: Encoding | None = Field(None, description="Character encoding, if detected wrongly")

@@ -111,7 +111,9 @@ class Settings(Strict):
     retention: Retention = Field(
         default_factory=Retention, description="How long data is kept before `a2pcli prune` deletes it"
     )
-    region: Region | None = Field(None, description="Two-letter region of numbers without +")
+    region: Region | None = Field(
+        None, description="Two-letter region of numbers without +, in rows that name no country"
+    )
     locale: LocaleName = Field("en", description="Locale of the money and date filters")
     gateway: Text = Field("outbox", description="Default gateway of campaigns, or route")
     gateways: dict[str, dict[str, Any]] = Field(

@@ -17,7 +17,9 @@ from a2pcli.addresses.columns import any_column, keys_of, read_column
 from a2pcli.addresses.kinds import Kind
 from a2pcli.addresses.phone.any_number import any_policy
 from a2pcli.addresses.phone.numbers import PhonePolicy
+from a2pcli.contacts.facts import recognise
 from a2pcli.contacts.message_log import OUTBOUND, UNCLEAR, PersonColumns
+from a2pcli.contacts.row_countries import row_countries
 from a2pcli.contacts.table import Table
 from a2pcli.dataclass import dataclass
 from a2pcli.frame import Frame
@@ -103,11 +105,13 @@ class CheckedRows:
         policy: PhonePolicy,
         kind: Kind | None = Kind.PHONE,
         network: str | None = None,
+        countries: tuple[str, ...] = (),
     ) -> None:
-        """``kind`` and ``network`` say what addresses the column has."""
+        """``kind`` and ``network`` say what addresses the column has; ``countries`` are the columns that say which
+        country a row's numbers without + are of."""
         self.counts = Counts()
         self._table, self._address, self._policy = table, address, policy
-        self._kind, self._network = kind, network
+        self._kind, self._network, self._countries = kind, network, countries
         self._first_lines = FirstLines()
 
     def chunks(self) -> Iterator[Chunk]:
@@ -119,12 +123,13 @@ class CheckedRows:
 
     def _columns(self) -> list[str]:
         """Names of the columns to read from the file."""
-        return [self._address]
+        return [self._address, *self._countries]
 
     def _read(self, frame: Frame) -> tuple[Any, Frame]:
         """The address cells, and what ``addresses.columns.read_column`` says of them."""
         cells = frame[self._address]
-        return cells, read_column(cells, self._kind or Kind.PHONE, self._policy, self._network)
+        regions = row_countries(frame, self._countries)
+        return cells, read_column(cells, self._kind or Kind.PHONE, self._policy, self._network, regions)
 
     def _judged(self, frame: Frame) -> Chunk:
         cells, judged = self._read(frame)
@@ -170,7 +175,8 @@ class PeopleRows(CheckedRows):
     def __init__(
         self, table: Table, people: PersonColumns, region: str | None, own: frozenset[str] = frozenset()
     ) -> None:
-        super().__init__(table, people.inbound, any_policy(region), kind=None)
+        countries = () if people.is_log else recognise(table.described, people.inbound).columns("country")
+        super().__init__(table, people.inbound, any_policy(region), kind=None, countries=countries)
         self._people = people
         self._own = pa.array([text for one in sorted(own) for text in (one, f"+{one}")], pa.string())
 
@@ -179,25 +185,30 @@ class PeopleRows(CheckedRows):
         """The region of numbers without +."""
         return self._policy.region
 
+    @property
+    def countries(self) -> tuple[str, ...]:
+        """The columns that say which country a row's numbers without + are of."""
+        return self._countries
+
     def _columns(self) -> list[str]:
-        return self._people.columns
+        return [*self._people.columns, *self._countries]
 
     def further(self, frame: Frame, column: str, kind: Kind) -> Chunk:
         """Another column with addresses of the same people, judged as the first one is. Duplicates are not sought, and
         rows that are broken have no address here: they are counted with the first column."""
-        judged = self._theirs(frame[column], kind)
+        judged = self._theirs(frame, frame[column], kind)
         _refuse(judged, pc.is_valid(frame["@reason"]), Reason.MISSING_ADDRESS, None)
         lines = frame["@line"].to_numpy()
         return Chunk(lines, frame[column], judged, np.zeros(len(lines), dtype=np.int64))
 
-    def _theirs(self, cells: Any, kind: Kind | None) -> Frame:
-        judged = any_column(cells, kind, self._policy.region)
+    def _theirs(self, frame: Frame, cells: Any, kind: Kind | None) -> Frame:
+        judged = any_column(cells, kind, self._policy.region, regions=row_countries(frame, self._countries))
         _refuse(judged, pc.is_in(judged["@address"], self._own), Reason.OWN_SENDER, None)
         return judged
 
     def _read(self, frame: Frame) -> tuple[Any, Frame]:
         cells, ways = self._people.cells(frame)
-        judged = self._theirs(cells, self._kind)
+        judged = self._theirs(frame, cells, self._kind)
         if ways is not None:
             words = "the row does not say whether the person received or sent the message"
             _refuse(judged, pc.equal(ways, UNCLEAR), Reason.AMBIGUOUS_NUMBER, words)

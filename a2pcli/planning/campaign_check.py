@@ -220,14 +220,16 @@ class _Check:
         """Set what the columns are read as, and check the first rows of consent columns."""
         facts = recognised(self.loaded, table, address)
         self.read_as = read_as(table, address, facts, self.channel.column)
-        self.residence = facts.columns("country") if self.channel.kind is not Kind.PHONE else ()
+        self.residence = facts.columns("country")
         purpose = self.campaign.purpose
         asked = asked_of(purpose, self.campaign.consent, self.settings.settings.consent, 0)
         claims = speaking(facts, marketing=asked is not None, binds=binds(purpose))
         policy = phone_policy(self.loaded, self.settings)
         locale = self.campaign.locale or self.settings.settings.locale
         own = AddressColumn(address, self.channel.kind, self.channel.network)
-        told = _attempt([], lambda: told_by_file(table, (own,), claims, policy, locale, whole=False))
+        told = _attempt(
+            [], lambda: told_by_file(table, (own,), claims, policy, locale, self.residence, whole=False)
+        )
         self.found += reading_problems(table, facts, told or FileRefusals())
 
     def _compiled(

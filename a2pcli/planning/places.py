@@ -6,7 +6,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from a2pcli.addresses.kinds import Kind
-from a2pcli.addresses.zones.cells import read_country
 from a2pcli.addresses.zones.locate import locate_column
 from a2pcli.contacts.facts import PLACE_FACTS
 from a2pcli.frame import Frame
@@ -49,23 +48,6 @@ def placed(frame: Frame, compiled: CompiledSpec) -> None:
     pieces = [pc.fill_null(part, "") for part in (places.country, places.regions, places.zones)]
     joined = pc.binary_join_element_wise(*pieces, wrong, SEPARATOR)
     frame["@place"] = spread(joined.dictionary_encode().cast(PLACE), rows)
-
-
-def residences(frame: Frame, columns: tuple[str, ...]) -> pa.StringArray:
-    """Return the country each contact lives in according to columns of the file, null if unknown. For addresses that
-    belong to no country themselves."""
-    found = pa.nulls(len(frame), pa.string())
-    for name in columns:
-        if name in frame:
-            cells = pc.fill_null(frame[name], "").dictionary_encode()
-            codes = [_country(text) for text in cells.dictionary.to_pylist()]
-            found = pc.coalesce(found, pa.array(codes, pa.string()).take(cells.indices))
-    return found
-
-
-def _country(text: str) -> str | None:
-    places = read_country(text).regions or ()
-    return places[0] if len(places) == 1 else None
 
 
 def taken_apart(place: str) -> tuple[str, tuple[str, ...], tuple[str, ...], str]:

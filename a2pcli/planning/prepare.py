@@ -132,7 +132,7 @@ def _prepared(
     own = own_column(loaded, address)
     others = other_columns(table, own) if table and own else ()
     told = _told(
-        loaded, settings, table, (own, *others) if own else (), claims, policy, choices.now, problems
+        loaded, settings, table, (own, *others) if own else (), claims, facts, policy, choices.now, problems
     )
     people = _people(
         loaded, settings, ledger, occasion, policy, consent, choices.now, told, problems, warnings
@@ -279,6 +279,7 @@ def _told(
     table: Table | None,
     addresses: tuple[AddressColumn, ...],
     claims: tuple[FactColumn, ...],
+    facts: Facts,
     policy: PhonePolicy,
     now: int,
     problems: list[Problem],
@@ -287,7 +288,7 @@ def _told(
         return FileRefusals()
     try:
         locale = loaded.campaign.locale or settings.settings.locale
-        return told_by_file(table, addresses, claims, policy, locale, now=now)
+        return told_by_file(table, addresses, claims, policy, locale, facts.columns("country"), now=now)
     except A2PError as error:
         problems += error.problems
         return FileRefusals()

@@ -21,6 +21,7 @@ from a2pcli.addresses.columns import any_column, keys_of
 from a2pcli.addresses.kinds import NOBODY, Kind
 from a2pcli.addresses.phone.numbers import PhonePolicy
 from a2pcli.contacts.facts import FactColumn, Facts
+from a2pcli.contacts.row_countries import row_countries
 from a2pcli.contacts.table import Table
 from a2pcli.dataclass import dataclass
 from a2pcli.frame import Frame
@@ -166,6 +167,7 @@ def told_by_file(
     claims: tuple[FactColumn, ...],
     policy: PhonePolicy,
     locale: str,
+    countries: tuple[str, ...] = (),
     *,
     whole: bool = True,
     now: int | None = None,
@@ -173,14 +175,17 @@ def told_by_file(
     """Read the columns that may refuse messages, to the end of the file (``whole``) or only the first rows.
 
     A refusal counts for each of the row's ``addresses`` (the first is the one messaged), whatever their type: a
-    landline can refuse too. ``now`` is UTC milliseconds, None for the current time.
+    landline can refuse too. ``countries`` are the columns that say which country a row's numbers are of.
+    ``now`` is UTC milliseconds, None for the current time.
     """
     if not claims:
         return FileRefusals()
     moment = now_ms() if now is None else now
     gathered: dict[str, list[tuple[Keys, Keys]]] = {"opted_out": [], "no": [], "unclear": [], "revoked": []}
     unclear: dict[str, Counter[str]] = {}
-    chunks = table.chunks({*(one.column for one in addresses), *(claim.column for claim in claims)})
+    chunks = table.chunks(
+        {*(one.column for one in addresses), *(claim.column for claim in claims), *countries}
+    )
     for frame in chunks if whole else islice(chunks, 1):
         no = np.zeros(len(frame), dtype=np.bool_)
         refuses = np.zeros(len(frame), dtype=np.bool_)
@@ -201,11 +206,11 @@ def told_by_file(
         lines = frame["@line"].to_numpy()
         for name, where in (("opted_out", refuses), ("no", no), ("unclear", doubtful & ~no & ~refuses)):
             if where.any():
-                gathered[name] += _people(frame, addresses, where, policy.region, lines)
+                gathered[name] += _people(frame, addresses, where, policy.region, countries, lines)
         revoked_at = _revoked(frame, claims, locale)
         where = revoked_at >= 0
         if where.any():
-            gathered["revoked"] += _people(frame, addresses, where, policy.region, revoked_at)
+            gathered["revoked"] += _people(frame, addresses, where, policy.region, countries, revoked_at)
     return FileRefusals(
         RefusedPeople(
             opted_out=_each_once(gathered["opted_out"], latest=False),
@@ -242,12 +247,18 @@ def _revoked(frame: Frame, claims: tuple[FactColumn, ...], locale: str) -> Keys:
 
 
 def _people(
-    frame: Frame, addresses: tuple[AddressColumn, ...], where: Mask, region: str | None, values: Keys
+    frame: Frame,
+    addresses: tuple[AddressColumn, ...],
+    where: Mask,
+    region: str | None,
+    countries: tuple[str, ...],
+    values: Keys,
 ) -> Iterator[tuple[Keys, Keys]]:
     """Yield the people of the rows in ``where``, by each of their addresses, with the rows' values."""
+    regions = row_countries(frame, countries).filter(pa.array(where))
     for one in addresses:
         cells = frame[one.column].filter(pa.array(where))
-        yield keys_of(any_column(cells, one.kind, region, one.network)["@address"]), values[where]
+        yield keys_of(any_column(cells, one.kind, region, one.network, regions)["@address"]), values[where]
 
 
 def _each_once(found: list[tuple[Keys, Keys]], *, latest: bool) -> Timed:

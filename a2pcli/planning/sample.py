@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from a2pcli.addresses.columns import read_column
 from a2pcli.addresses.kinds import Kind
 from a2pcli.addresses.phone.numbers import PhonePolicy
+from a2pcli.contacts.row_countries import readable, row_countries
 from a2pcli.contacts.table import Table
 from a2pcli.content.encoding import measure_column
 from a2pcli.content.fitness import characters
@@ -26,7 +27,6 @@ from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem
 from a2pcli.frame import Frame, as_numpy, column_of, is_blank
 from a2pcli.planning.frames import mask_of
-from a2pcli.planning.places import residences
 from a2pcli.planning.spec import COUNTRY, AddressColumn
 
 ROWS = 10_000
@@ -212,10 +212,11 @@ def sampled_people(
 
 
 def _read(rows: Frame, address: AddressColumn, policy: PhonePolicy, residence: tuple[str, ...]) -> Frame:
-    """Read the addresses, with the country of residence if they belong to none themselves."""
-    found = read_column(rows[address.column], address.kind, policy, address.network)
+    """Read the addresses, with the country in the row if they belong to none themselves."""
+    countries = row_countries(rows, residence)
+    found = read_column(rows[address.column], address.kind, policy, address.network, countries)
     if address.kind is not Kind.PHONE:
-        found["@country"] = residences(rows, residence)
+        found["@country"] = readable(countries)
     return found
 
 

@@ -298,8 +298,7 @@ class CompiledSpec:
         for content in self.contents.values():
             needed |= columns_of(content) & {*spec.known}
         needed |= {other.column for other in spec.others}
-        if self.channel.kind is not Kind.PHONE:
-            needed |= {*spec.facts.columns("country")}
+        needed |= {*spec.facts.columns("country")}
         if self.channel.kind is Kind.HANDLE:  # to tell a total row from a person
             needed |= {*spec.known}
         if spec.consent is not None:

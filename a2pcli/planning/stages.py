@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from a2pcli.addresses.columns import read_column
 from a2pcli.addresses.kinds import Kind
 from a2pcli.addresses.totals import MAYBE_TOTAL, TOTAL, Verdict, judge_rows
+from a2pcli.contacts.row_countries import readable, row_countries
 from a2pcli.contacts.rows import Piece
 from a2pcli.contacts.table import Framed, Framing
 from a2pcli.content.encoding import measure_column
@@ -44,7 +45,7 @@ from a2pcli.planning.kept_words import template_kept, wording_kept
 from a2pcli.planning.legs import beyond_ascii, inside, of_people, only_by
 from a2pcli.planning.optouts import suppressed, suppressed_by_sender
 from a2pcli.planning.people import BY_OTHER, NOBODY, among_others, hashed_keys, keys_of, other_addresses
-from a2pcli.planning.places import placed, residences
+from a2pcli.planning.places import placed
 from a2pcli.planning.refusals import refused
 from a2pcli.planning.routing import ROUTE, routed
 from a2pcli.planning.senders import choose_senders, refuse_without_sender
@@ -63,12 +64,15 @@ def addressed(frame: Frame, compiled: CompiledSpec) -> None:
     """Read the address cell into an address or a reason; collect the row's other addresses of the same person."""
     cells = frame[compiled.spec.address]
     frame["@cell"] = cells
-    found = read_column(cells, compiled.channel.kind, compiled.spec.policy, compiled.channel.network)
+    countries = row_countries(frame, compiled.spec.facts.columns("country"))
+    found = read_column(
+        cells, compiled.channel.kind, compiled.spec.policy, compiled.channel.network, countries
+    )
     whole = alive(frame)
     for column in ("@address", "@spelling", "@type", "@country", "@repairs"):
         frame[column] = found[column]
     if compiled.channel.kind is not Kind.PHONE:
-        frame["@country"] = residences(frame, compiled.spec.facts.columns("country"))
+        frame["@country"] = readable(countries)
     if whole.all():
         frame["@reason"] = found["@reason"]
         frame["@detail"] = found["@detail"]

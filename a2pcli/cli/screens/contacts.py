@@ -120,17 +120,19 @@ def show_contacts(checked: CheckedContacts, most: int | None) -> None:
     show(Group(*parts))
 
 
+def _region(region: str | None, countries: tuple[str, ...]) -> str:
+    if countries:
+        return f"numbers without + are read as those of the row's country{f', else of {region}' if region else ''}"
+    return f"numbers without + are read as {region}" if region else "no region set: numbers need a +"
+
+
 def _summary(found: CheckedContacts) -> Grid:
     table, policy, counts = found.table, found.policy, found.counts
     grid = Grid.grid(padding=(0, 2))
     grid.add_column(style="bold", no_wrap=True)
     grid.add_column(justify="right")
     grid.add_column()
-    region = (
-        f"numbers without + are read as {policy.region}"
-        if policy.region
-        else "no region set: numbers need a +"
-    )
+    region = _region(policy.region, found.facts.columns("country"))
     grid.add_row("rows", f"{counts.rows:,}", f"{_file_facts(table)}, column '{found.column}'; {region}")
     countries = ", ".join(f"{name} {times:,}" for name, times in list(_ranked(counts.countries).items())[:12])
     more = len(counts.countries) - 12
