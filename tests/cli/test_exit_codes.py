@@ -125,6 +125,7 @@ def test_the_traceback_of_a_defect_is_there_for_who_asks(project: Project):
     ("arguments", "said"),
     [
         (("sned", "x.yaml"), "Did you mean 'send'?"),
+        (("run", "x.yaml"), "Did you mean 'a2pcli send'?"),
         (("sale.yaml",), "Did you mean 'a2pcli plan sale.yaml'?"),
         (("people.csv",), "Did you mean 'a2pcli contacts check people.csv'?"),
         (("plan", "sale.yaml", "--ot", "x.csv"), "--out"),

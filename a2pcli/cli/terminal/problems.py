@@ -70,6 +70,27 @@ WORDS = (
 )
 """What the library says to programmers, and what people understand."""
 
+OTHER_NAMES = {
+    "init": "create new setup start",
+    "check": "lint test validate verify",
+    "preview": "render",
+    "plan": "cost dry-run dryrun estimate simulate",
+    "send": "broadcast campaign execute launch run",
+    "runs": "history list ls status",
+    "report": "delivery export results show stats",
+    "cancel": "abort kill pause stop",
+    "listen": "serve server webhook webhooks",
+    "optout": "blocklist dnc stop-list suppress suppression unsubscribe",
+    "people": "erase gdpr",
+    "contacts": "audience list-check",
+    "gateways": "gateway provider providers",
+    "survey": "poll polls surveys",
+    "trigger": "event events",
+    "-h": "help",
+    "--version": "version",
+}
+"""What commands are called in other tools, by ours."""
+
 
 def show_usage(error: Any, *, as_json: bool = False) -> int:
     """Print what is wrong and where help is, on stderr; gives the exit status. With ``--json`` as a document too.
@@ -78,6 +99,8 @@ def show_usage(error: Any, *, as_json: bool = False) -> int:
     """
     for pattern, ours in WORDS:
         error.message = re.sub(pattern, ours, error.message)
+    if error.ctx is not None and error.ctx.parent is None:
+        error.message = _with_our_name(error.message)
     with suppress(OSError):  # nobody can be told
         error.show()
     if as_json:
@@ -85,3 +108,10 @@ def show_usage(error: Any, *, as_json: bool = False) -> int:
 
         print_failure(int(error.exit_code), [Problem(error.format_message(), code="usage")])
     return int(error.exit_code)
+
+
+def _with_our_name(message: str) -> str:
+    """Add our name of a command that is called otherwise in other tools."""
+    found = re.match(r"No such command '([^']*)'\.", message)
+    ours = found and next((ours for ours, names in OTHER_NAMES.items() if found[1] in names.split()), None)
+    return f"{found[0]} Did you mean 'a2pcli {ours}'?" if found and ours else message
