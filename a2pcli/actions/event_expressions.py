@@ -26,6 +26,9 @@ class Expression:
         else:
             self._path = _path(text)
 
+    def __str__(self) -> str:
+        return self._text
+
     def value(self, data: Json) -> Any:
         """Return what the expression is for this event; "" for what it does not have."""
         try:
@@ -39,10 +42,11 @@ class Expression:
         return "" if found is None else found
 
     def text(self, data: Json) -> str:
-        """Return the value as a cell of a table would have it."""
+        """Return the value as a cell of a table would have it; NUL becomes U+FFFD."""
         found = _cell(self.value(data))
         if found is None:
             raise ValueError(f"`{self._text}` is an object, and a column needs a text")
+        found = found.replace("\0", "\ufffd")  # no database stores NUL
         if len(found) > LONGEST:
             raise ValueError(f"`{self._text}` has more than {LONGEST:,} characters")
         return found

@@ -120,7 +120,8 @@ class EventRule:
             return now
         found = moment_of(text)
         if found is None:
-            problems.append(f"time: '{text[:40]}' is no time; write ISO 8601 or Unix time")
+            # Without the value: it may be a number, and the listener's log says this.
+            problems.append(f"time: `{self._time}` is not a time; it takes ISO 8601 or Unix time")
             return now
         return min(found, now)
 

@@ -15,7 +15,7 @@ from a2pcli.actions.event_rules import EventRule, EventRules, needed_event_rules
 from a2pcli.addresses.kinds import masked
 from a2pcli.config.events import EVENTS
 from a2pcli.dataclass import dataclass
-from a2pcli.errors import InvalidInput
+from a2pcli.errors import A2PError, LedgerUnavailable
 from a2pcli.ledger.answers import Answer, NewAnswer
 from a2pcli.ledger.records import now_ms
 from a2pcli.ledger.triggers import EXCLUDED, EXPIRED, SENT, WAITING, Trigger
@@ -129,34 +129,47 @@ def work(
 ) -> list[Handled]:
     """Make the messages of events that are due, or of ``only`` this one if it is due. Return what became of each.
 
-    What is wrong with the campaign of one event keeps only its own events waiting; ``tell`` hears of it. With ``only``
-    it is raised. Raises ``LedgerError``. Audit: ``event.settle``, ``event.hold``, ``answer.add``.
+    What goes wrong with the events of one name keeps only those waiting; ``tell`` hears of it. With ``only`` it is
+    raised. Raises ``LedgerUnavailable``. Audit: ``event.settle``, ``event.hold``, ``answer.add``.
     """
-    due = ledger.triggers.due(TOGETHER, only=None if only is None else only.number)
-    by_name: dict[str, list[Trigger]] = {}
-    for one in due:
-        by_name.setdefault(one.name, []).append(one)
     found: list[Handled] = []
-    for name, some in by_name.items():
-        rule = rules.rules.get(name)
-        groups = list(_groups(ledger, some))
-        late = [group for group in groups if group[-1].until_at <= now_ms()]
-        for group in late:
-            ledger.triggers.settle(group, EXPIRED)
-            found.append(Handled(tuple(group), EXPIRED))
-        groups = [group for group in groups if group[-1].until_at > now_ms() and group[-1].data is not None]
-        if not groups:
-            continue
-        if rule is None:
-            tell(f"events '{name}' wait: the event is no longer in events.yaml")
-            continue
+    for name in [only.name] if only is not None else ledger.triggers.due_names():
+        due = ledger.triggers.due(name, TOGETHER, only=None if only is None else only.number)
         try:
-            found += _planned(ledger, settings, rule, groups, tell)
-        except InvalidInput as error:
+            found += _of_one_name(ledger, settings, rules.rules.get(name), due, tell)
+        except LedgerUnavailable:
+            raise
+        except Exception as error:
             if only is not None:
                 raise
-            tell(f"events '{name}' wait: {error.problems[0]}")
+            tell(f"events '{name}' wait: {_why(error)}")
     return found
+
+
+def _of_one_name(
+    ledger: Ledger, settings: LoadedSettings, rule: EventRule | None, due: Sequence[Trigger], tell: Tell
+) -> Iterator[Handled]:
+    """Settle events of one name; yield what became of each. The last of a group is the newest."""
+    groups = []
+    for group in _groups(ledger, due):
+        if group[-1].until_at <= now_ms():
+            ledger.triggers.settle(group, EXPIRED)
+            yield Handled(tuple(group), EXPIRED)
+        elif group[-1].data is not None:
+            groups.append(group)
+    if not groups:
+        return
+    if rule is None:
+        tell(f"events '{groups[0][0].name}' wait: the event is no longer in events.yaml")
+        return
+    rows = [_row(rule, [one.data or {} for one in group]) for group in groups]
+    planned = plan_events(ledger, settings, rule.loaded, rows, tell=tell)
+    for group, one in zip(groups, planned, strict=True):
+        yield _settled(ledger, rule, group, one)
+
+
+def _why(error: Exception) -> str:
+    return str(error.problems[0]) if isinstance(error, A2PError) else type(error).__name__
 
 
 def _groups(ledger: Ledger, some: Sequence[Trigger]) -> Iterator[list[Trigger]]:
@@ -175,15 +188,6 @@ def _groups(ledger: Ledger, some: Sequence[Trigger]) -> Iterator[list[Trigger]]:
             yield from ([each] for each in late)
             if good:
                 yield good
-
-
-def _planned(
-    ledger: Ledger, settings: LoadedSettings, rule: EventRule, groups: Sequence[Sequence[Trigger]], tell: Tell
-) -> Iterator[Handled]:
-    rows = [_row(rule, [one.data or {} for one in group]) for group in groups]
-    planned = plan_events(ledger, settings, rule.loaded, rows, tell=tell)
-    for group, one in zip(groups, planned, strict=True):
-        yield _settled(ledger, rule, group, one)
 
 
 def _row(rule: EventRule, data: Sequence[Any]) -> dict[str, str]:

@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import and_, false, func, or_, select, update
+from sqlalchemy import and_, false, func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, RowMapping
 
@@ -119,15 +119,25 @@ class Triggers(SubStore):
             self._ledger.note_entry()
         return [Added(known[hash], fresh) for hash, fresh in zip(hashes, is_new, strict=True)]
 
-    def due(self, limit: int = 5_000, *, now: int | None = None, only: int | None = None) -> list[Trigger]:
-        """Return the events whose messages may be made now, oldest first; ``only`` the one with this number."""
-        moment = now_ms() if now is None else now
-        chosen = and_(_c.due_at.is_not(None), or_(_c.due_at <= moment, _c.until_at <= moment))
+    def due(
+        self, name: str, limit: int = 5_000, *, now: int | None = None, only: int | None = None
+    ) -> list[Trigger]:
+        """Return the events of this name whose messages may be made now, oldest first; ``only`` the one with this
+        number."""
+        chosen = and_(_is_due(now_ms() if now is None else now), _c.name == name)
         if only is not None:
             chosen = and_(chosen, _c.number == only)
         with self._ledger.reading() as connection:
             query = select(triggers).where(chosen).order_by(_c.number).limit(limit)
             return [_of(row) for row in connection.execute(query).mappings()]
+
+    def due_names(self, *, now: int | None = None) -> list[str]:
+        """Return the names of which events are due: however many of one wait, those of the others are found."""
+        chosen = _is_due(now_ms() if now is None else now)
+        with self._ledger.reading() as connection:
+            return list(
+                connection.execute(select(_c.name).where(chosen).distinct().order_by(_c.name)).scalars()
+            )
 
     def gathered(self, digest: str, *, now: int | None = None) -> list[Trigger]:
         """Return the events of a digest that has ended, oldest first."""
@@ -154,11 +164,9 @@ class Triggers(SubStore):
 
     def hold(self, some: Sequence[Trigger], until: int, reason: str, detail: str | None) -> None:
         """Let events wait until a time. Audit: ``event.hold``."""
-        numbers = [one.number for one in some]
+        values = {"due_at": until, "reason": reason, "detail": detail}
         with self._ledger.writing() as connection:
-            waiting = and_(_c.number.in_(numbers), _c.state == WAITING)
-            values = {"due_at": until, "reason": reason, "detail": detail}
-            count = connection.execute(update(triggers).where(waiting).values(values)).rowcount
+            count = _change(connection, [one.number for one in some], values)
             if count:
                 audit.append(
                     connection, "event.hold", None, {some[0].name: count, "reason": reason}, now_ms()
@@ -202,15 +210,17 @@ class Triggers(SubStore):
                 "state": state, "reason": reason, "detail": detail, "data": None, "due_at": None,
                 "settled_at": moment, "answer": reference,
             }  # fmt: skip
-            for first in range(0, len(numbers), MOST_VALUES):
-                mine = _c.number.in_(numbers[first : first + MOST_VALUES])
-                connection.execute(update(triggers).where(mine).values(values))
+            _change(connection, numbers, values)
             what = {"name": some[0].name, "state": state, "events": len(some)} | (
                 {"reason": reason} if reason else {}
             )
             audit.append(connection, "event.settle", None, what, moment)
         self._ledger.note_entry()
         return state, made
+
+
+def _is_due(moment: int) -> Any:
+    return and_(_c.due_at.is_not(None), _c.due_at <= moment)
 
 
 def old_triggers(rules: Retention, now: int) -> Any:
@@ -250,7 +260,7 @@ def _row(new: NewTrigger, hash: str, gathering: dict[str, int], now: int) -> dic
         "name": new.name,
         "key": hash,
         "address": new.address,
-        "data": None if is_late else json.dumps(dict(new.data), ensure_ascii=False),
+        "data": None if is_late else json.dumps(dict(new.data)),  # escapes keep halves of characters apart
         "digest": digest,
         "cap": None if new.cap is None else digest_of("cap", new.name, new.cap),
         "source": new.source,
@@ -294,11 +304,16 @@ def _by_keys(connection: Connection, hashes: Sequence[str]) -> dict[str, Trigger
 
 def _lock(connection: Connection, numbers: Sequence[int]) -> bool:
     """Return whether all of these wait; no other process can settle them before the commit."""
+    return _change(connection, numbers, {"detail": _c.detail}) == len(numbers)
+
+
+def _change(connection: Connection, numbers: Sequence[int], values: Mapping[str, Any]) -> int:
+    """Change those of these events that wait; return how many that are."""
     count = 0
     for first in range(0, len(numbers), MOST_VALUES):
         mine = and_(_c.number.in_(numbers[first : first + MOST_VALUES]), _c.state == WAITING)
-        count += connection.execute(update(triggers).where(mine).values(detail=_c.detail)).rowcount
-    return count == len(numbers)
+        count += connection.execute(update(triggers).where(mine).values(values)).rowcount
+    return count
 
 
 def _is_over(connection: Connection, one: Trigger, limit: Limit, now: int) -> bool:

@@ -88,7 +88,7 @@ def full(ledger: Ledger, make: Make) -> None:
         "paid", device, ANN.address, {"to": ANN.texts[0]}, device, NOW, NOW + 9, device, 9, device
     )
     ledger.triggers.add([paid, replace(paid, key="later", digest=None)], now=NOW)
-    (event,) = [one for one in ledger.triggers.due(now=NOW) if one.digest is None]
+    (event,) = [one for one in ledger.triggers.due("paid", now=NOW) if one.digest is None]
     ledger.triggers.settle([event], "sent", message=replace(answer, key="event:1"), detail=device, now=NOW)
     ledger.reachability.keep("rbm", {ANN.address: False}, NOW)
     ledger.optouts.add(ANN.address, source="by hand", reason=f"Annabelle asked from {ANN.address}")
