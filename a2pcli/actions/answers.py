@@ -116,12 +116,14 @@ def send_stored(
 def sendable_text(settings: LoadedSettings, channel: str, text: str) -> str:
     """Return a text as it is sent: normalised, with plain typography where that saves parts of an SMS.
 
-    Raises ``InvalidInput`` if it is empty, cannot be sent, or has more parts than the settings allow.
+    Raises ``InvalidInput`` if it is empty, cannot be sent or stored, or has more parts than the settings allow.
     """
     from a2pcli.content.encoding import InvalidText, measure, prepare
     from a2pcli.content.typography import plain
 
     body = prepare(text).strip()
+    if "\0" in body:
+        raise InvalidInput(Problem("the text cannot be sent: it has the character NUL", code="text"))
     if not channel_of(channel).parts:
         if not body:
             raise InvalidInput(Problem("the text is empty", code="text"))

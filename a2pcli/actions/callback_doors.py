@@ -168,12 +168,7 @@ class CallbackDoor:
             found = self._reader.read_callback(request)
         except Exception:
             return Refusal.UNREADABLE
-        return Heard(
-            self.name,
-            found.receipts,
-            tuple(readable(one) for one in found.replies),
-            self._reader.callback_answer,
-        )
+        return Heard(self.name, found.receipts, found.replies, self._reader.callback_answer)
 
     def _refusal(self, request: CallbackRequest, rest: str) -> Refusal | None:
         from a2pcli.gateways.callbacks import is_same
@@ -336,25 +331,3 @@ def _none(settings: LoadedSettings) -> Problem:
     hint = "docs/gateways.md, Callbacks, lists the providers that call back"
     message = "no gateway in the settings calls back, so there is nothing to listen for"
     return settings.problem(message, ("gateways",), hint=hint, code="listen-nothing")
-
-
-def _plain(text: str | None) -> str | None:
-    """Return the text without what no database stores: NUL and halves of characters. Receipts have neither."""
-    if text is None or (text.isascii() and "\0" not in text):
-        return text
-    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
-
-
-LONGEST_TEXT = 10_000
-"""Characters of a reply that are looked at and kept; no message of any channel that is read has more."""
-
-
-def readable(one: Reply) -> Reply:
-    """Return the reply without what no database stores, and cut off where it is longer than any message."""
-    return replace(
-        one,
-        sender=(_plain(one.sender) or "")[:200],
-        to=(_plain(one.to) or "")[:200],
-        body=(_plain(one.body) or "")[:LONGEST_TEXT],
-        gateway_id=_plain(one.gateway_id),
-    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+LONGEST_TEXT, LONGEST_NAME = 10_000, 200
+"""Characters of a reply, and of a sender, that are looked at and kept; no message of any channel has more."""
+
+
 @dataclass(frozen=True, slots=True)
 class HeardReply:
     """A reply as a gateway told it. ``id`` is the gateway's own, ``at`` when it was written (UTC milliseconds), None
@@ -44,6 +49,16 @@ class HeardReply:
     at: int | None = None
     id: str | None = None
     is_opt_out: bool = False
+
+    def storable(self) -> HeardReply:
+        """Return it without what no database stores, and cut off where it is longer than any message."""
+        return replace(
+            self,
+            sender=_storable(self.sender)[:LONGEST_NAME],
+            to=None if self.to is None else _storable(self.to)[:LONGEST_NAME],
+            text=_storable(self.text)[:LONGEST_TEXT],
+            id=None if self.id is None else _storable(self.id),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +108,7 @@ class ReplyDesk:
         self, one: HeardReply, *, channel: str, gateway: str, source: str, run: str | None = None
     ) -> TakenReply:
         """Act on a reply that came by a channel and gateway, unless it had come before, and keep it."""
-        now = now_ms()
+        now, one = now_ms(), one.storable()
         address = self._address_of(one.sender, channel)
         if address is not None and is_own(address, self._own):
             return TakenReply()
@@ -168,3 +183,10 @@ def is_stop(taken: TakenReply) -> bool:
     """Whether the reply put somebody on the suppression list."""
     done = taken.handled
     return done is not None and done.changed and done.reply.meaning is Meaning.STOP
+
+
+def _storable(text: str) -> str:
+    """Return the text without NUL and halves of characters."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.replace("\0", "\ufffd").encode("utf-8", "replace").decode()

@@ -109,8 +109,8 @@ def post_answer(
     text, id, closes = document.get("text"), document.get("id"), document.get("close", False)
     if not isinstance(text, str) or not text.strip():
         raise InvalidInput(Problem("`text` is missing", hint="the text that the person gets", code="text"))
-    if id is not None and not (isinstance(id, str) and 0 < len(id) <= 100):
-        raise InvalidInput(Problem("`id` is not a text of 1 to 100 characters", code="id"))
+    if id is not None and not (isinstance(id, str) and 0 < len(id) <= 100 and id.isprintable()):
+        raise InvalidInput(Problem("`id` is not a text of 1 to 100 printable characters", code="id"))
     if not isinstance(closes, bool):
         raise InvalidInput(Problem("`close` is neither true nor false", code="close"))
     with ledger.transaction():

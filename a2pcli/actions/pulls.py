@@ -210,11 +210,11 @@ class _Pull:
             self._store()
 
     def _take_replies(self, replies: Sequence[Reply], mark: str | None) -> None:
-        from a2pcli.actions.callback_doors import Heard, channel_by_number, readable
+        from a2pcli.actions.callback_doors import Heard, channel_by_number
         from a2pcli.actions.heard import HeardStore
 
         channel = channel_by_number(self._gateway.capabilities.channels)
-        heard = Heard(self._name, replies=tuple(readable(one) for one in replies))
+        heard = Heard(self._name, replies=replies)
         self.done.listed += len(replies)
         with self._ledger.transaction():
             store = HeardStore(self._ledger, self._settings, {self._name: channel}, came="list")

@@ -50,11 +50,12 @@ class RuleDesk:
         if not found:
             return None
         name = _rule_of(found[-1])
-        if found[-1].created_at + self._rules.open_for(name) <= now:
+        rule = self._rules.rules.get(name)
+        if rule is None or found[-1].created_at + self._rules.open_for(name) <= now:
             return None
         if self._ledger.replies.wrote_since(address, gateway, found[-1].created_at):
             return None
-        return self._rules.rules[name].asks
+        return rule.asks
 
     def respond(self, incoming: Incoming) -> str | None:
         """Store the answer of the rule that the reply is for, and hand it to agents; return what kind was done."""

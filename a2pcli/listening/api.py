@@ -103,6 +103,8 @@ class Endpoint:
         wrong = gate.verified(token, scope, headers, body)
         if wrong is not None:
             return wrong
+        if any("\0" in one for one in scope["path_params"].values()):
+            return refused(404, "unknown", "there is no such thing")  # no database looks for NUL
         query = dict(parse_qsl(scope["query_string"].decode("latin-1"), keep_blank_values=True))
         asked = Asked(token, scope["method"], scope["path_params"], query, headers, body, gate.address(scope))
         return await self._answered(asked)

@@ -5,6 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
+MOST = 1_000
+"""Different sentences within that time; what is beyond them is told and counted as ``OTHERS``."""
+
+OTHERS = "more went wrong than the log has room for"
+
 EVERY = 60.0
 """Seconds after which the count of further ones is told."""
 
@@ -18,6 +23,8 @@ class Notices:
 
     def note(self, sentence: str) -> None:
         """Tell it, or count it."""
+        if sentence not in self._more and len(self._more) >= MOST:
+            sentence = OTHERS
         if sentence in self._more:
             self._more[sentence] += 1
             return

@@ -8,9 +8,9 @@ import errno
 import signal
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
@@ -36,6 +36,10 @@ STOPS_WITHIN = 30
 
 MOST_CONNECTIONS = 4_000
 
+BEGINS_AGAIN = 5.0
+"""Seconds after which work in the background begins again that an error has ended."""
+
+STOPPED = "a part of the listener ended by an error and begins again"
 NOT_STORED = "not stored, requests are answered with 503"
 NOT_MATCHED = "receipts could not be matched to their messages, which is tried again"
 
@@ -116,8 +120,8 @@ async def _serve(
     background = [
         asyncio.create_task(_match(store, others, notices)),
         asyncio.create_task(_sum_up(notices)),
-        asyncio.create_task(keep_fresh(listener, reread, tell)),
-        *(asyncio.create_task(work()) for part in parts for work in part.background),
+        asyncio.create_task(kept_up(lambda: keep_fresh(listener, reread, tell), notices)),
+        *(asyncio.create_task(kept_up(work, notices)) for part in parts for work in part.background),
     ]
     with _signals(server, tell, reread):
         started()
@@ -209,6 +213,17 @@ async def _match(store: HeardStore, thread: ThreadPoolExecutor, notices: Notices
         except Exception as error:
             notices.note(f"{NOT_MATCHED}: {_why(error)}")
         await asyncio.sleep(max(MATCHES_EVERY, MATCHES_FOR_LESS_THAN * (time.monotonic() - began)))
+
+
+async def kept_up(work: Callable[[], Coroutine[Any, Any, None]], notices: Notices) -> None:
+    """Do work that lasts until the stop; if an error ends it, tell of that and begin again after a pause."""
+    while True:
+        try:
+            await work()
+            return
+        except Exception as error:
+            notices.note(f"{STOPPED}: {_why(error)}")
+        await asyncio.sleep(BEGINS_AGAIN)
 
 
 async def _sum_up(notices: Notices) -> None:

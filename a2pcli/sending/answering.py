@@ -41,6 +41,9 @@ AT_ONCE = 32
 OFTEN = 2.0
 """Seconds after which the ledger is asked again, as another process may have stored an answer."""
 
+LATER = 5.0
+"""Seconds after which an answer is looked at again whose text could not be made, or that could not be claimed."""
+
 STORES = 5
 """How often an outcome is stored, if the ledger does not take it."""
 
@@ -181,24 +184,28 @@ class AnswerSender:
         return None if claimed is None else await self._hand_over(claimed)
 
     async def _one(self, answer: Answer, whose: tuple[str, str]) -> None:
-        store = self._ledger.answers
+        store, later = self._ledger.answers, LATER
         try:
             if _is_to_be_composed(answer) and self._compose is not None:
                 text = await self._compose(answer)
                 if text is None:
                     await self._with_ledger(lambda: store.drop(answer, "no-text"))
-                    return
-                await self._with_ledger(lambda: store.write(answer, text))
+                else:
+                    await self._with_ledger(lambda: store.write(answer, text))
             claimed = await self._with_ledger(lambda: store.claim(answer.number))
             if claimed is not None:
                 await self._hand_over(claimed)
+            later = 0.0
         except LedgerError as error:
             self._tell(f"answers wait: {error.problems[0].message}")
         except Exception as error:
             self._tell(f"an answer was not sent, or its outcome is unknown: {type(error).__name__}")
         finally:
             self._busy.pop(whose, None)
-            self._mine.discard(answer.number)
+            if later:
+                asyncio.get_running_loop().call_later(later, self._mine.discard, answer.number)
+            else:
+                self._mine.discard(answer.number)
             self._wake.set()
 
     async def _hand_over(self, answer: Answer, new: NewAnswer | None = None) -> Outcome:
@@ -213,8 +220,9 @@ class AnswerSender:
         else:
             try:
                 gateway = await self._gateway(answer.gateway)
-            except A2PError as error:
-                self._tell(f"gateway {answer.gateway} cannot send answers: {error.problems[0].message}")
+            except Exception as error:  # nothing was handed over, whatever it is
+                why = error.problems[0].message if isinstance(error, A2PError) else type(error).__name__
+                self._tell(f"gateway {answer.gateway} cannot send answers: {why}")
                 outcome = Outcome(
                     Verdict.NOT_SENT, cause=Cause.UNREACHABLE, code="gateway", detail="the gateway cannot be used"
                 )  # fmt: skip

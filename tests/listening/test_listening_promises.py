@@ -24,6 +24,7 @@ from sendkit import START_MS, plan_run
 from a2pcli.actions import heard as heard_module
 from a2pcli.actions.callback_doors import CallbackDoor, Heard, Proof, callback_doors
 from a2pcli.actions.heard import HeardStore
+from a2pcli.actions.heard_replies import HeardReply
 from a2pcli.config.load import LoadedSettings, load_settings
 from a2pcli.contacts.receipt_file import Receipt
 from a2pcli.delivery import Delivery
@@ -33,7 +34,7 @@ from a2pcli.ledger.store import Ledger
 from a2pcli.listening import server
 from a2pcli.listening.app import Callbacks, Ready, make_app
 from a2pcli.listening.bodies import LARGEST, Bodies
-from a2pcli.listening.notices import Notices
+from a2pcli.listening.notices import MOST, OTHERS, Notices
 from a2pcli.listening.storing import Storing, TooMuch
 
 PUBLIC = "https://hooks.example.com/in"
@@ -329,3 +330,37 @@ def test_a_search_for_messages_that_fails_is_not_called_a_request_that_was_refus
 
     asyncio.run(asyncio.wait_for(run(), 10))
     assert said == ["receipts could not be matched to their messages, which is tried again: the disk is full"]
+
+
+def test_work_in_the_background_that_an_error_ends_is_told_and_begun_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(server, "BEGINS_AGAIN", 0.0)
+    said: list[str] = []
+    begun = list[int]()
+
+    async def work() -> None:
+        begun.append(1)
+        if len(begun) < 3:
+            raise UnicodeError("no host has this name")
+
+    asyncio.run(asyncio.wait_for(server.kept_up(work, Notices(said.append)), 10))
+    assert len(begun) == 3
+    assert said == ["a part of the listener ended by an error and begins again: UnicodeError"]
+
+
+def test_the_log_counts_what_it_has_no_room_for() -> None:
+    said: list[str] = []
+    notices = Notices(said.append)
+    for number in range(3 * MOST):
+        notices.note(f"event {number}: not taken")
+    notices.sum_up()
+    assert len(said) == MOST + 2
+    assert said[-2:] == [OTHERS, f"{OTHERS} ({2 * MOST - 1:,} more)"]
+
+
+def test_a_reply_is_stored_without_what_no_database_stores() -> None:
+    heard = HeardReply("07911\x00123456", None, "yes\0\ud83d" + "a" * 20_000, id="\0").storable()
+    assert (heard.sender, heard.text[:5], len(heard.text), heard.id) == (
+        "07911\ufffd123456", "yes\ufffd?", 10_000, "\ufffd",
+    )  # fmt: skip

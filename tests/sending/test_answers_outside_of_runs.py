@@ -205,8 +205,9 @@ def test_a_gateway_that_hangs_holds_up_nobody_else_s_answers(ledger: Ledger) -> 
             await asyncio.sleep(3600)
             return []
 
-    for place in range(600):
-        ledger.answers.add(answer(f"h{place}", address=f"+447911{place:06}", gateway="hangs"))
+    with ledger.transaction():
+        for place in range(600):
+            ledger.answers.add(answer(f"h{place}", address=f"+447911{place:06}", gateway="hangs"))
     ledger.answers.add(answer())
     good = Provider()
 
@@ -263,3 +264,33 @@ def test_an_answer_with_a_killed_process_is_unknown_and_never_leaves_again(
     ledger.answers.give_up(now=now_ms() + LOST_AFTER + 1000)
     assert sent(ledger, gateway).state is State.UNKNOWN
     assert gateway.got == []
+
+
+def test_a_text_that_cannot_be_made_is_not_tried_again_and_again_at_once(ledger: Ledger) -> None:
+    gateway, tried = Provider(), list[int]()
+    ledger.answers.add(answer("keyword:1", body=None, compose={"rule": "x"}))
+    ledger.answers.add(answer("stop:2", address="+447911123457"))
+
+    async def compose(one: Answer) -> str | None:
+        tried.append(one.number)
+        raise KeyError("a defect")
+
+    async def work() -> None:
+        one = sender(ledger, lambda name: gateway, compose=compose)  # type: ignore[arg-type]
+        task = asyncio.create_task(one.run())
+        await asyncio.sleep(0.3)
+        task.cancel()
+        await one.close()
+
+    asyncio.run(work())
+    assert (tried, [one.to for one in gateway.got]) == ([1], ["+447911123457"])
+
+
+def test_a_gateway_that_cannot_be_opened_for_whatever_reason_has_taken_nothing(ledger: Ledger) -> None:
+    class Broken(Provider):
+        async def open(self) -> None:
+            raise OSError("a defect")
+
+    ledger.answers.add(answer())
+    found = sent(ledger, Broken())
+    assert (found.state, found.code) == (State.PLANNED, "gateway")
