@@ -19,7 +19,7 @@ from a2pcli.addresses.phone.any_number import any_policy
 from a2pcli.addresses.phone.numbers import PhonePolicy
 from a2pcli.contacts.facts import recognise
 from a2pcli.contacts.message_log import OUTBOUND, UNCLEAR, PersonColumns
-from a2pcli.contacts.row_countries import row_countries
+from a2pcli.contacts.number_regions import number_regions
 from a2pcli.contacts.table import Table
 from a2pcli.dataclass import dataclass
 from a2pcli.frame import Frame
@@ -128,7 +128,7 @@ class CheckedRows:
     def _read(self, frame: Frame) -> tuple[Any, Frame]:
         """The address cells, and what ``addresses.columns.read_column`` says of them."""
         cells = frame[self._address]
-        regions = row_countries(frame, self._countries)
+        regions = number_regions(frame, self._countries)
         return cells, read_column(cells, self._kind or Kind.PHONE, self._policy, self._network, regions)
 
     def _judged(self, frame: Frame) -> Chunk:
@@ -202,7 +202,7 @@ class PeopleRows(CheckedRows):
         return Chunk(lines, frame[column], judged, np.zeros(len(lines), dtype=np.int64))
 
     def _theirs(self, frame: Frame, cells: Any, kind: Kind | None) -> Frame:
-        judged = any_column(cells, kind, self._policy.region, regions=row_countries(frame, self._countries))
+        judged = any_column(cells, kind, self._policy.region, regions=number_regions(frame, self._countries))
         _refuse(judged, pc.is_in(judged["@address"], self._own), Reason.OWN_SENDER, None)
         return judged
 

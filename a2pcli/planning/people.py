@@ -22,7 +22,7 @@ from a2pcli.channels import CHANNELS
 from a2pcli.contacts.columns import find_address
 from a2pcli.contacts.fact_names import ADDRESSES
 from a2pcli.contacts.facts import recognise
-from a2pcli.contacts.row_countries import row_countries
+from a2pcli.contacts.number_regions import number_regions
 from a2pcli.contacts.table import Table, address_column, open_table
 from a2pcli.errors import Problem, Severity
 from a2pcli.frame import Frame
@@ -127,7 +127,7 @@ def read_exclude_file(folder: Path, file: str, policy: PhonePolicy) -> tuple[Key
     counts: Counter[str] = Counter()
     first: dict[str, tuple[int, str]] = {}
     for chunk in table.chunks([*(one.column for one in columns), *countries]):
-        regions = row_countries(chunk, countries)
+        regions = number_regions(chunk, countries)
         for place, one in enumerate(columns):
             judged = any_column(chunk[one.column], one.kind, policy.region, one.network, regions)
             found.append(keys_of(judged["@address"].drop_null()))
@@ -158,12 +158,12 @@ def _excludes_nobody(table: Table, column: str, count: int, line: int, why: str)
 def other_addresses(frame: Frame, spec: PlanSpec) -> pa.StringArray:
     """Return ``@others``: the row's other valid addresses, null if it has none."""
     joined = None
-    countries = row_countries(frame, spec.facts.columns("country"))
+    regions = number_regions(frame, spec.facts.columns("country"))
     for other in spec.others:
         if other.column not in frame:
             continue
         cells = frame[other.column]
-        found = any_column(cells, other.kind, spec.policy.region, other.network, countries)["@address"]
+        found = any_column(cells, other.kind, spec.policy.region, other.network, regions)["@address"]
         if found.null_count == len(found):
             continue
         joined = found if joined is None else _both(joined, found)

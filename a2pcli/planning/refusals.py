@@ -21,7 +21,7 @@ from a2pcli.addresses.columns import any_column, keys_of
 from a2pcli.addresses.kinds import NOBODY, Kind
 from a2pcli.addresses.phone.numbers import PhonePolicy
 from a2pcli.contacts.facts import FactColumn, Facts
-from a2pcli.contacts.row_countries import row_countries
+from a2pcli.contacts.number_regions import number_regions
 from a2pcli.contacts.table import Table
 from a2pcli.dataclass import dataclass
 from a2pcli.frame import Frame
@@ -255,7 +255,7 @@ def _people(
     values: Keys,
 ) -> Iterator[tuple[Keys, Keys]]:
     """Yield the people of the rows in ``where``, by each of their addresses, with the rows' values."""
-    regions = row_countries(frame, countries).filter(pa.array(where))
+    regions = number_regions(frame, countries).filter(pa.array(where))
     for one in addresses:
         cells = frame[one.column].filter(pa.array(where))
         yield keys_of(any_column(cells, one.kind, region, one.network, regions)["@address"]), values[where]

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from a2pcli.addresses.columns import read_column
 from a2pcli.addresses.kinds import Kind
 from a2pcli.addresses.phone.numbers import PhonePolicy
-from a2pcli.contacts.row_countries import readable, row_countries
+from a2pcli.contacts.number_regions import number_regions, residences
 from a2pcli.contacts.table import Table
 from a2pcli.content.encoding import measure_column
 from a2pcli.content.fitness import characters
@@ -213,10 +213,10 @@ def sampled_people(
 
 def _read(rows: Frame, address: AddressColumn, policy: PhonePolicy, residence: tuple[str, ...]) -> Frame:
     """Read the addresses, with the country in the row if they belong to none themselves."""
-    countries = row_countries(rows, residence)
-    found = read_column(rows[address.column], address.kind, policy, address.network, countries)
+    regions = number_regions(rows, residence) if address.kind is Kind.PHONE else None
+    found = read_column(rows[address.column], address.kind, policy, address.network, regions)
     if address.kind is not Kind.PHONE:
-        found["@country"] = readable(countries)
+        found["@country"] = residences(rows, residence)
     return found
 
 

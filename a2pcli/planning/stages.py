@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from a2pcli.addresses.columns import read_column
 from a2pcli.addresses.kinds import Kind
 from a2pcli.addresses.totals import MAYBE_TOTAL, TOTAL, Verdict, judge_rows
-from a2pcli.contacts.row_countries import readable, row_countries
+from a2pcli.contacts.number_regions import number_regions, residences
 from a2pcli.contacts.rows import Piece
 from a2pcli.contacts.table import Framed, Framing
 from a2pcli.content.encoding import measure_column
@@ -64,15 +64,14 @@ def addressed(frame: Frame, compiled: CompiledSpec) -> None:
     """Read the address cell into an address or a reason; collect the row's other addresses of the same person."""
     cells = frame[compiled.spec.address]
     frame["@cell"] = cells
-    countries = row_countries(frame, compiled.spec.facts.columns("country"))
-    found = read_column(
-        cells, compiled.channel.kind, compiled.spec.policy, compiled.channel.network, countries
-    )
+    countries = compiled.spec.facts.columns("country")
+    regions = number_regions(frame, countries) if compiled.channel.kind is Kind.PHONE else None
+    found = read_column(cells, compiled.channel.kind, compiled.spec.policy, compiled.channel.network, regions)
     whole = alive(frame)
     for column in ("@address", "@spelling", "@type", "@country", "@repairs"):
         frame[column] = found[column]
     if compiled.channel.kind is not Kind.PHONE:
-        frame["@country"] = readable(countries)
+        frame["@country"] = residences(frame, countries)
     if whole.all():
         frame["@reason"] = found["@reason"]
         frame["@detail"] = found["@detail"]

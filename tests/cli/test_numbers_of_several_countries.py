@@ -59,6 +59,14 @@ def test_a_number_as_written_at_home_reaches_the_person_of_its_row(french: Proje
     }
 
 
+def test_a_country_is_read_by_its_names_codes_and_calling_codes(french: Project) -> None:
+    written = ["DE", "DEU", "Deutschland", "Allemagne", "49", "+49", "0049", "germany ", "49.0"]
+    rows = [f"0171 23456{place:02},{cell}\n" for place, cell in enumerate(written)]
+    french.write("people.csv", "mobile,country code\n" + "".join(rows))
+    read = french.run("contacts", "check", "people.csv", "--json").json["rows"]
+    assert [row["country"] for row in read] == ["DE"] * len(written)
+
+
 def test_a_number_that_its_country_does_not_have_is_nobodys(french: Project) -> None:
     french.write(
         "people.csv", "mobile,first_name,country\n06 12 34 56 78,Anne,US\n0612345678,Ben,Elsewhere\n"

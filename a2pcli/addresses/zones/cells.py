@@ -27,6 +27,7 @@ _OFFSET = re.compile(
     r"(?P<etc>etc/)?(?:utc|gmt|ut|uct|zulu|z|universal|greenwich)?(?:time)?(?:0(?=[+\-−]))?"
     r"(?:(?P<sign>[+\-−±])?(?P<hours>\d{1,2})(?::?(?P<minutes>[0-5]\d)|(?P<part>[.,](?:0|25|5|50|75))?)?(?::00)?)?"
 )
+_CALLING_CODE = re.compile(r"(?:\+|00)?([1-9][0-9]{0,2})(?:\.0)?")
 _FARTHEST = 14 * 60
 _MONTHS = (1, 4, 7, 10)
 """Months in which a zone is asked for its offset: every summer time covers one and leaves one."""
@@ -168,13 +169,27 @@ def _meant_elsewhere(typed: str) -> Names:
 
 
 def read_country(text: str) -> Cell:
-    """A country by its ISO code or its name in one of some forty languages, as its only region."""
-    if text.strip().casefold() in _EMPTY:
+    """A country by its ISO code or its name in one of some forty languages, as its only region. A calling code (``49``,
+    ``+44``) is of a number and says nothing of where a person is."""
+    if text.strip().casefold() in _EMPTY or region_called(text) is not None:
         return SILENT
     code = country_codes().get(name_key(text))
     if code is None:
         return Cell(problem=f"'{shown(text)}' is no country: write its two letters, such as GB")
     return Cell(regions=(code,))
+
+
+def region_called(text: str) -> str | None:
+    """The main region of a calling code, None for anything else.
+
+    >>> region_called("+49"), region_called("0044"), region_called("1"), region_called("DE"), region_called("999")
+    ('DE', 'GB', 'US', None, None)
+    """
+    from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
+
+    found = _CALLING_CODE.fullmatch(text.strip())
+    regions = COUNTRY_CODE_TO_REGION_CODE.get(int(found[1]), ()) if found else ()
+    return next((region for region in regions if region != "001"), None)
 
 
 def _named(typed: str) -> Names:
