@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import field, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from a2pcli.actions.gateway_check import examined_gateway, is_known
@@ -27,6 +28,7 @@ from a2pcli.ledger.receipts import Taken
 from a2pcli.ledger.records import now_ms
 
 if TYPE_CHECKING:
+    from a2pcli.actions.heard import HeardStore
     from a2pcli.actions.project import Project
     from a2pcli.config.load import LoadedSettings
     from a2pcli.contacts.receipt_file import Receipt
@@ -210,17 +212,15 @@ class _Pull:
             self._store()
 
     def _take_replies(self, replies: Sequence[Reply], mark: str | None) -> None:
-        from a2pcli.actions.callback_doors import Heard, channel_by_number
-        from a2pcli.actions.heard import HeardStore
+        from a2pcli.actions.callback_doors import Heard
+        from a2pcli.actions.heard import HeardCounts
 
-        channel = channel_by_number(self._gateway.capabilities.channels)
-        heard = Heard(self._name, replies=replies)
         self.done.listed += len(replies)
+        store = self._heard_store  # made before the transaction, as it reads texts and rules
+        store.counts = counts = HeardCounts()
         with self._ledger.transaction():
-            store = HeardStore(self._ledger, self._settings, {self._name: channel}, came="list")
             if replies:
-                store.keep([heard])
-            counts = store.counts
+                store.keep([Heard(self._name, replies=replies)])
             if counts.replies or (mark is not None and replies):
                 self._record({"listed": len(replies), "new": counts.replies, "opted_out": counts.opted_out})
             if mark is not None and replies:  # such a provider may forget what was read
@@ -228,6 +228,14 @@ class _Pull:
         self.done.new += counts.replies
         self.done.known += len(replies) - counts.replies
         self.done.opted_out += counts.opted_out
+
+    @cached_property
+    def _heard_store(self) -> HeardStore:
+        from a2pcli.actions.callback_doors import channel_by_number
+        from a2pcli.actions.heard import HeardStore
+
+        channel = channel_by_number(self._gateway.capabilities.channels)
+        return HeardStore(self._ledger, self._settings, {self._name: channel}, came="list")
 
     def _store(self) -> None:
         """Store the receipts that wait."""
