@@ -63,7 +63,7 @@ def send(
     elif result.code is not None:
         certain = "sent" if result.is_certain else "may have been sent: the gateway's answer was lost"
         until, again = _time(result.code.expires_at), _time(result.code.next_at)
-        say(f"code {certain}; valid until {until}, another one from {again}")
+        say(f"code {certain}; it is valid until {until}; another can be sent from {again}")
     if result.code is None:
         raise _refusal(result)
 
@@ -143,12 +143,17 @@ def _refusal(result: OtpResult) -> Exception:
     from a2pcli.errors import GatewayUnusable, Problem, Refused
 
     detail = f" ({result.detail})" if result.detail else ""
-    hint = None if result.until is None else f"ask again from {_time(result.until)}"
+    hint = None if result.until is None else f"another can be sent from {_time(result.until)}"
     problem = Problem(f"no code was sent: {result.sentence}{detail}", hint=hint, code=result.reason or "")
     return GatewayUnusable(problem) if result.reason == "gateway" else Refused(problem)
 
 
 def _time(moment: int) -> str:
+    """A moment to the second in this machine's time, with its date unless that is today's."""
     from datetime import datetime
 
-    return datetime.fromtimestamp(moment / 1000).astimezone().strftime("%H:%M:%S")
+    from a2pcli.moments import zone_name
+
+    at = datetime.fromtimestamp(moment / 1000).astimezone()
+    date = "" if at.date() == datetime.now().astimezone().date() else f"{at:%Y-%m-%d} "
+    return f"{date}{at:%H:%M:%S} {zone_name(moment)}"

@@ -147,19 +147,34 @@ def _question_document(one: QuestionResult) -> dict[str, Any]:
 
 def as_csv(found: SurveyResults) -> str:
     """Everybody who answered, one a row, with a column for each question."""
-    names = [one.name for one in found.questions]
+    columns = _columns([one.name for one in found.questions])
     people: dict[int, dict[str, str]] = {}
     for row in found.rows:
         mine = people.setdefault(row.session, {"session": str(row.session), "person": row.person})
-        mine[row.question] = row.value
+        mine[columns.get(row.question, "")] = row.value
         mine["answered_at"] = iso(row.at) or ""
         mine["late"] = "yes" if row.late or mine.get("late") == "yes" else "no"
     text = io.StringIO()
-    columns = ["session", "person", *names, "answered_at", "late"]
-    writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore", restval="")
+    header = [*_BEFORE, *columns.values(), *_AFTER]
+    writer = csv.DictWriter(text, header, lineterminator="\n", extrasaction="ignore", restval="")
     writer.writeheader()
     writer.writerows({key: _cell(key, value) for key, value in one.items()} for one in people.values())
     return text.getvalue()
+
+
+_BEFORE, _AFTER = ("session", "person"), ("answered_at", "late")
+"""Columns beside those of the questions."""
+
+
+def _columns(questions: Sequence[str]) -> dict[str, str]:
+    """The column of each question: its name, with ``answer_`` in front if another column has it."""
+    found: dict[str, str] = {}
+    for name in questions:
+        column = name
+        while column in (*_BEFORE, *_AFTER) or (column != name and column in questions):
+            column = f"answer_{column}"
+        found[name] = column
+    return found
 
 
 def _cell(key: str, value: str) -> str:
