@@ -130,6 +130,7 @@ def make_old(path: Path) -> None:
             "survey_sessions",
             "survey_answers",
             "triggers",
+            "bot_usage",
         )
         for table in later:
             connection.execute(f"DROP TABLE {table}")

@@ -18,6 +18,7 @@ from a2pcli.errors import A2PError
 from a2pcli.regular import open_regular
 
 if TYPE_CHECKING:
+    from a2pcli.actions.chatting import Chatter
     from a2pcli.actions.reply_rules import ReplyRules
     from a2pcli.actions.surveys import ReadySurvey
     from a2pcli.config.load import LoadedSettings
@@ -47,12 +48,15 @@ class Composer:
         self._ledger = ledger
         self._surveys: dict[str, ReadySurvey] | None = None
         self._people = None if ledger is None else PeopleData(ledger)
+        self._chatter: Chatter | None = None
 
     async def text(self, answer: Answer) -> str | None:
         """Return the text of an answer by a rule; None if there is nothing to say."""
         asked: Mapping[str, Any] = (answer.content or {}).get("compose", {})
         if asked.get("survey") is not None:
             return await asyncio.to_thread(self._of_survey, answer, asked)
+        if asked.get("bot") is not None:
+            return await self._chat(answer, asked)
         if self._rules is None or self._people is None or asked.get("rule") is None:
             return None
         data = await asyncio.to_thread(self._people.of, answer.address, answer.created_at)
@@ -60,6 +64,16 @@ class Composer:
             str(asked["rule"]), str(asked["key"]), answer.address, str(asked.get("reply", "")),
             dict(asked.get("groups") or {}), data, answer.channel, answer.sender,
         )  # fmt: skip
+
+    async def _chat(self, answer: Answer, asked: Mapping[str, Any]) -> str | None:
+        """What a bot answers; without rules, its reply goes to the inbox."""
+        from a2pcli.actions.chatting import Chatter
+
+        if self._ledger is None or self._people is None:
+            return None
+        if self._chatter is None:
+            self._chatter = Chatter(self._ledger, self._settings, self._rules, self._people, self._tell)
+        return await self._chatter.text(answer, asked)
 
     def _of_survey(self, answer: Answer, asked: Mapping[str, Any]) -> str | None:
         from a2pcli.content.failures import RowFailure

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from a2pcli.config.bots import Bot, span_ms
 from a2pcli.config.environment import reference_problems
 from a2pcli.config.hours import parse_days, parse_spans
 from a2pcli.config.reply_rules import FILE, Agents, LoadedRules, Quota, Rule, load_reply_rules
@@ -17,6 +18,7 @@ from a2pcli.errors import InvalidInput, Problem
 from a2pcli.ledger.sender_names import sender_key
 from a2pcli.rules.keywords import Meaning, classify
 from a2pcli.rules.reply_text import plain, visible
+from a2pcli.rules.topics import WORDS_FOR_A_PERSON, Topics
 
 if TYPE_CHECKING:
     from a2pcli.config.load import LoadedSettings
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
 LONGEST_MATCHED = 300
 """Characters of a reply that patterns look at."""
 UNMATCHED = "unmatched"
-_MINUTES = {"m": 1, "h": 60, "d": 24 * 60}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class ReplyRules:
         self._templates: dict[tuple[str, str], MessageTemplate] = {}
         self._keywords: dict[str, frozenset[str]] = {}
         self._patterns: dict[str, re.Pattern[str]] = {}
+        self._topics: dict[tuple[str, str], Topics] = {}
         problems = [*self._compile(), *self._never_reached(), *self._secrets()]
         if problems:
             raise InvalidInput(*problems)
@@ -73,6 +75,11 @@ class ReplyRules:
     def agents(self) -> Mapping[str, Agents]:
         """The agents by name."""
         return self._loaded.file.agents
+
+    @property
+    def bots(self) -> Mapping[str, Bot]:
+        """The bots by name."""
+        return self._loaded.file.bots
 
     @property
     def quota(self) -> Quota:
@@ -97,13 +104,33 @@ class ReplyRules:
         return None
 
     def template(self, name: str, key: str) -> MessageTemplate | None:
-        """A text of a rule (``answer``, ``otherwise``), of agents (``closed``), or of ``unmatched``."""
+        """A text of a rule (``answer``, ``otherwise``), of agents (``closed``), of a bot (``instructions``,
+        ``handed_over``), or of ``unmatched``."""
         return self._templates.get((name, key))
 
     @property
     def unmatched_agent(self) -> str | None:
         """The agents who get what no rule is for."""
         return self._loaded.file.unmatched.agent
+
+    @property
+    def unmatched_bot(self) -> str | None:
+        """The bot that answers what no rule is for."""
+        return self._loaded.file.unmatched.chat
+
+    def forbidden(self, bot: str) -> Topics:
+        """The topics that a bot must not talk about."""
+        return self._topics_of(bot, "forbidden", self.bots[bot].forbidden)
+
+    def asking_for_a_person(self, bot: str) -> Topics:
+        """The words by which people ask for a person instead of a bot."""
+        words = self.bots[bot].hand_over.words
+        return self._topics_of(bot, "words", WORDS_FOR_A_PERSON if words is None else words)
+
+    def _topics_of(self, bot: str, key: str, topics: Sequence[str]) -> Topics:
+        if (bot, key) not in self._topics:
+            self._topics[bot, key] = Topics.of(topics)
+        return self._topics[bot, key]
 
     def agents_for(self, named: str) -> list[str]:
         """The names of the agents that are meant: those with this name, or all with this skill."""
@@ -134,30 +161,41 @@ class ReplyRules:
         rule = self.rules.get(name)
         if rule is None or rule.asks is None:
             return 0
-        found = re.match(r"(\d+)\s*([a-z])", rule.within)
-        assert found is not None
-        return int(found[1]) * _MINUTES[found[2]] * 60_000
+        return span_ms(rule.within)
 
     def _compile(self) -> Iterator[Problem]:
-        texts: list[tuple[str, str, str, tuple[str, ...]]] = []
         for name, rule in self.rules.items():
             if rule.keyword is not None:
                 self._keywords[name] = frozenset(plain(visible(one)) for one in rule.keyword)
             if rule.regex is not None:
                 self._patterns[name] = re.compile(rule.regex, re.IGNORECASE)
-            for key in ("answer", "otherwise"):
-                if text := getattr(rule, key):
-                    texts.append((name, key, text, ("rules", name, key)))
-        for name, agents in self.agents.items():
-            if agents.closed:
-                texts.append((f"agents {name}", "closed", agents.closed, ("agents", name, "closed")))
-        if text := self._loaded.file.unmatched.answer:
-            texts.append((UNMATCHED, "answer", text, ("unmatched", "answer")))
-        for name, key, text, loc in texts:
+        for name, key, text, loc in self._texts():
             try:
                 self._templates[name, key] = self._compiled(text, loc)
             except InvalidInput as error:
                 yield from error.problems
+
+    def _texts(self) -> Iterator[tuple[str, str, str, tuple[str, ...]]]:
+        """Every template: whose it is, which one, its text, and where it stands."""
+        for name, rule in self.rules.items():
+            for key in ("answer", "otherwise"):
+                if text := getattr(rule, key):
+                    yield name, key, text, ("rules", name, key)
+        for name, agents in self.agents.items():
+            if agents.closed:
+                yield f"agents {name}", "closed", agents.closed, ("agents", name, "closed")
+        for name, bot in self.bots.items():
+            if bot.instructions:
+                yield f"bot {name}", "instructions", bot.instructions, ("bots", name, "instructions")
+            if bot.hand_over.answer:
+                yield (
+                    f"bot {name}",
+                    "handed_over",
+                    bot.hand_over.answer,
+                    ("bots", name, "hand_over", "answer"),
+                )
+        if text := self._loaded.file.unmatched.answer:
+            yield UNMATCHED, "answer", text, ("unmatched", "answer")
 
     def _compiled(self, text: str, loc: tuple[str, ...]) -> MessageTemplate:
         from a2pcli.content.sources import SourcePlace
@@ -176,10 +214,13 @@ class ReplyRules:
         """Secrets that are not set."""
         found = [(("rules", name, "lookup", "secret"), rule.lookup) for name, rule in self.rules.items()]
         found += [(("agents", name, "webhook", "secret"), one.webhook) for name, one in self.agents.items()]  # type: ignore[misc]
+        environ, document = self._settings.environ, self._loaded.document
         for loc, block in found:
             if block is not None:
-                environ = self._settings.environ
-                yield from reference_problems(block.secret, loc, self._loaded.document, environ)
+                yield from reference_problems(block.secret, loc, document, environ)
+        for name, bot in self.bots.items():
+            if bot.key is not None:
+                yield from reference_problems(bot.key, ("bots", name, "key"), document, environ)
 
     def _never_reached(self) -> Iterator[Problem]:
         """Keywords that are STOP, START or HELP, or that an earlier rule has."""

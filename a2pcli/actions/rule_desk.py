@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from a2pcli.actions.agents import notices
 from a2pcli.actions.answers import NewAnswer
+from a2pcli.actions.chat_desk import A_MACHINE, HOUR, KEYWORD, ChatDesk, may_talk
 from a2pcli.actions.incoming import Incoming
 from a2pcli.actions.reply_rules import UNMATCHED, Match, ReplyRules, Where, load_rules
 from a2pcli.ledger.conversations import Conversation, Heard
 from a2pcli.ledger.sender_names import sender_key
 from a2pcli.messages import State
 from a2pcli.rules.keywords import Meaning
-from a2pcli.rules.reply_text import plain, visible
 from a2pcli.sending.answering import NOTICE
 
 if TYPE_CHECKING:
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from a2pcli.ledger.answers import Answer
     from a2pcli.ledger.store import Ledger
 
-KEYWORD = "keyword"
-"""The kind of an answer by a rule."""
-HOUR, DAY = 3_600_000, 86_400_000
 SAME, SAME_WITHIN = 3, 10 * 60_000
 """So often a person gets the answer of one rule in this time (milliseconds): more is a machine."""
 _GONE = (State.REJECTED, State.EXPIRED, State.SKIPPED)
@@ -32,9 +29,11 @@ class RuleDesk:
     """Answers by rules; called in the transaction that keeps the reply. Raises ``InvalidInput`` for a file that is
     wrong. Without a file, what nobody understands goes to the inbox."""
 
-    def __init__(self, ledger: Ledger, settings: LoadedSettings) -> None:
-        self._ledger, self._settings = ledger, settings
-        self._rules: ReplyRules | None = load_rules(settings)
+    def __init__(self, ledger: Ledger, settings: LoadedSettings, rules: ReplyRules | None = None) -> None:
+        """``rules`` are those that are loaded already."""
+        self._ledger = ledger
+        self._rules: ReplyRules | None = rules or load_rules(settings)
+        self._chats = None if self._rules is None else ChatDesk(ledger, self._rules, self)
 
     def open_question(self, address: str, gateway: str, to: str | None, now: int) -> str | None:
         """The question of a rule that waits for this person's answer to this sender."""
@@ -68,11 +67,13 @@ class RuleDesk:
             match = self._rules.match(incoming.text, where)
         if match is None:
             return self._unmatched(incoming)
+        if match.rule.chat is not None:
+            return self._unmatched(incoming, match.rule.chat)
         if reply.flagged:
             self.to_inbox(incoming, reply.why)
         done = None
         if match.rule.agent is not None:
-            self._hand_over(incoming, match.rule.agent, f"rule {match.name}")
+            self._to_agents(incoming, match.rule.agent, f"rule {match.name}")
             done = "agent"
         if match.rule.answer is not None and self._may_answer(incoming, match.name):
             self._ledger.answers.add(self._answer(incoming, match), now=incoming.now)
@@ -86,36 +87,54 @@ class RuleDesk:
         )  # fmt: skip
         return self._ledger.conversations.hear(heard, incoming.now)
 
-    def _unmatched(self, incoming: Incoming) -> str | None:
+    def hand_over(
+        self, incoming: Incoming, agents: str | None, why: str, told: tuple[str, str] | None = None
+    ) -> None:
+        """Give a reply to a person: to agents, or into the inbox. ``told`` names the text that tells the person who
+        wrote, unless the agents' own says that nobody is there."""
+        is_told = False
+        if agents is None:
+            self.to_inbox(incoming, why)
+        else:
+            is_told = self._to_agents(incoming, agents, why)
+        if told is None or is_told or self._rules is None or self._rules.template(*told) is None:
+            return
+        if self._is_allowed(incoming, told[0]):
+            self._ledger.answers.add(self._text(incoming, *told), now=incoming.now)
+
+    def _unmatched(self, incoming: Incoming, bot: str | None = None) -> str | None:
+        """What no rule answers with a text. ``bot`` is the one that a rule names."""
         reply = incoming.done.reply
         if reply.meaning in (Meaning.START, Meaning.HELP) and not reply.flagged:
             return None
-        why = reply.why if reply.flagged else "no rule is for it"
-        with_agents = self._ledger.conversations.of_person(
+        with_person = self._ledger.conversations.of_person(
             incoming.address, incoming.gateway, incoming.to or ""
         )
-        agents = (with_agents.agents if with_agents else None) or (
+        why = reply.why if reply.flagged else "no rule is for it"
+        if self._chats is not None and not reply.flagged:
+            bot = bot or self._chats.bot_for(incoming)
+            if bot is not None and with_person is None:
+                return self._chats.take(incoming, bot)
+            why = with_person.why if bot is not None and with_person is not None else why
+        agents = (with_person.agents if with_person else None) or (
             self._rules.unmatched_agent if self._rules else None
         )
-        if self._rules is None or agents is None:
-            self.to_inbox(incoming, why)
-            done = None
-        else:
-            self._hand_over(incoming, agents, why)
-            done = "agent"
+        self.hand_over(incoming, agents if self._rules else None, why)
+        done = "agent" if self._rules is not None and agents is not None else None
         has_answer = self._rules is not None and self._rules.template(UNMATCHED, "answer") is not None
         if has_answer and not reply.flagged and self._may_answer(incoming, UNMATCHED):
             self._ledger.answers.add(self._text(incoming, UNMATCHED, "answer"), now=incoming.now)
             done = KEYWORD
         return done
 
-    def _hand_over(self, incoming: Incoming, named: str, why: str) -> None:
-        """Give a reply to the agents that are there now, else to the first; those who are not there say so."""
+    def _to_agents(self, incoming: Incoming, named: str, why: str) -> bool:
+        """Give a reply to the agents that are there now, else to the first; those who are not there say so. Return
+        whether they did."""
         assert self._rules is not None
         some = self._rules.agents_for(named)
         if not some:
             self.to_inbox(incoming, why)
-            return
+            return False
         there = [name for name in some if self._rules.are_open(name, incoming.now)]
         name = (there or some)[0]
         conversation = self.to_inbox(incoming, why, name)
@@ -124,6 +143,8 @@ class RuleDesk:
         closed = f"agents {name}"
         if not there and self._rules.template(closed, "closed") and self._may_answer(incoming, closed):
             self._ledger.answers.add(self._text(incoming, closed, "closed"), now=incoming.now)
+            return True
+        return False
 
     def _answer(self, incoming: Incoming, match: Match) -> NewAnswer:
         return self._text(incoming, match.name, "answer", dict(match.groups))
@@ -142,24 +163,20 @@ class RuleDesk:
 
     def _may_answer(self, incoming: Incoming, rule: str) -> bool:
         """Whether one more automatic answer is allowed; if not, a person has to look, as two machines may talk."""
-        assert self._rules is not None
-        count, quota, now = self._ledger.answers.count_since, self._rules.quota, incoming.now
-        address = incoming.address
-        recent = [one for one in self._ledger.answers.of(address, limit=50) if one.kind != NOTICE]
-        same = sum(_rule_of(one) == rule and one.created_at >= now - SAME_WITHIN for one in recent)
-        said = plain(visible(incoming.text))
-        is_echo = any(
-            one.body and plain(visible(one.body)) == said and one.created_at >= now - DAY for one in recent
-        )
-        if (
-            same < SAME
-            and not is_echo
-            and count(address, now - HOUR, [KEYWORD]) < quota.hour
-            and count(address, now - DAY, [KEYWORD]) < quota.day
-        ):
+        if self._is_allowed(incoming, rule):
             return True
-        self.to_inbox(incoming, "too many automatic answers: a machine may be writing")
+        self.to_inbox(incoming, A_MACHINE)
         return False
+
+    def _is_allowed(self, incoming: Incoming, rule: str) -> bool:
+        assert self._rules is not None
+        recent = self._ledger.answers.of(incoming.address, limit=50)
+        same = sum(
+            _rule_of(one) == rule and one.created_at >= incoming.now - SAME_WITHIN
+            for one in recent
+            if one.kind != NOTICE
+        )
+        return same < SAME and may_talk(self._ledger, self._rules, incoming)
 
 
 def _rule_of(answer: Answer) -> str:

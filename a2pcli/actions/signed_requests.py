@@ -24,6 +24,16 @@ def signature(secret: bytes, timestamp: str, method: str, target: str, body: byt
     return "v1=" + hmac.new(secret, head + body, hashlib.sha256).hexdigest()
 
 
+def signed_headers(secret: str, method: str, path: str, query: str, body: bytes) -> dict[str, str]:
+    """The headers that sign a request of now."""
+    target = (path or "/") + (f"?{query}" if query else "")
+    timestamp = str(int(time.time()))
+    return {
+        "X-A2pcli-Timestamp": timestamp,
+        "X-A2pcli-Signature": signature(secret.encode(), timestamp, method, target, body),
+    }
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
     """What a system answered: a JSON object, or in a few words why there is none. ``is_certain``: the request
@@ -40,12 +50,9 @@ async def post_signed(url: str, secret: str, document: Mapping[str, Any], second
 
     body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
     parts = urlsplit(url)
-    target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    timestamp = str(int(time.time()))
     headers = {
         "Content-Type": "application/json",
-        "X-A2pcli-Timestamp": timestamp,
-        "X-A2pcli-Signature": signature(secret.encode(), timestamp, "POST", target, body),
+        **signed_headers(secret, "POST", parts.path, parts.query, body),
     }
     try:
         async with (

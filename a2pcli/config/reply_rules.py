@@ -6,20 +6,20 @@ import difflib
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 
+from a2pcli.config.bots import Bot, bot_problems, near
 from a2pcli.config.document import Document, read_document
 from a2pcli.config.examine import examine
 from a2pcli.config.fields import Days, Hours, ProgrammeName, Strict, Template, Text, Zone
 from a2pcli.config.listen import EnvironmentName
+from a2pcli.config.patterns import pattern_fault
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem
 
 FILE = "replies.yaml"
-MOST_UNBOUNDED = 3
-"""Repetitions without an end in one pattern: more could take long on a hostile text."""
 
 
 def _url(typed: str) -> str:
@@ -40,47 +40,6 @@ def _pattern(typed: str) -> str:
     if why:
         raise ValueError(*why)
     return typed
-
-
-def pattern_fault(pattern: str) -> tuple[str, str] | None:
-    """Return what is wrong with a pattern, and a hint: it is none, or could take too long."""
-    try:
-        re.compile(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
-        return f"not a regular expression: {error}", "https://docs.python.org/3/library/re.html"
-    import re._parser as parser  # type: ignore[import-not-found]
-
-    endless = list(_endless(parser.parse(pattern), inside=False))
-    if "nested" in endless:
-        message = "a repetition or a choice within a repetition could take very long on some texts"
-        return message, "repeat one thing at a time"
-    if len(endless) > MOST_UNBOUNDED:
-        return f"more than {MOST_UNBOUNDED} repetitions without an end", "give them one, like {0,20}"
-    return None
-
-
-def _endless(tree: Any, *, inside: bool) -> Iterator[str]:
-    """Each repetition without an end; ``nested`` for one in another, and for a choice in one."""
-    for kind, what in tree:
-        name = str(kind)
-        if name in ("MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"):
-            least, most, what_repeats = what
-            if least != most and most > 1 and inside:
-                yield "nested"
-            elif least != most and most > 20:
-                yield "endless"
-            yield from _endless(what_repeats, inside=inside or most > 1)
-        elif name == "BRANCH":
-            if inside:
-                yield "nested"
-            for branch in what[1]:
-                yield from _endless(branch, inside=inside)
-        elif name == "SUBPATTERN":
-            yield from _endless(what[3], inside=inside)
-        elif name in ("ASSERT", "ASSERT_NOT"):
-            yield from _endless(what[1], inside=inside)
-        elif name == "ATOMIC_GROUP":
-            yield from _endless(what, inside=inside)
 
 
 def _several(value: object) -> object:
@@ -142,6 +101,9 @@ class Rule(Strict):
     asks: Text | None = Field(None, description="Name of the question that the answer asks")
     within: Age = Field("1 day", description="How long the question is open: `30 min`, `2 h`, `1 day`")
     agent: Text | None = Field(None, description="The agents who get the reply")
+    chat: Text | None = Field(
+        None, description="The bot that answers, a name under `bots:`; see docs/chat.md"
+    )
 
 
 class Webhook(Strict):
@@ -194,6 +156,9 @@ class Unmatched(Strict):
 
     agent: Text | None = Field(None, description="The agents who get it")
     answer: Template | None = Field(None, description="The text of the answer (Jinja)")
+    chat: Text | None = Field(
+        None, description="The bot that answers; the agents get what it does not answer"
+    )
 
 
 class ReplyFile(Strict):
@@ -203,6 +168,7 @@ class ReplyFile(Strict):
         default_factory=dict, description="The rules; the first that fits counts"
     )
     agents: dict[RuleName, Agents] = Field(default_factory=dict, description="Agents by name")
+    bots: dict[RuleName, Bot] = Field(default_factory=dict, description="Chat endpoints by name")
     unmatched: Unmatched = Field(default_factory=Unmatched, description="Replies that no rule is for")
     quota: Quota = Field(default_factory=Quota, description="Automatic answers to one person")
 
@@ -240,8 +206,8 @@ def _problems(document: Document) -> Iterator[Problem]:
         if len(given) > 1 or (not given and knows_all):
             message = f"rule '{name}' needs one of `keyword`, `regex` and `question`"
             yield document.problem(message, loc, of="key", code="rule")
-        if not any(key in rule for key in ("answer", "agent")) and knows_all:
-            hint = "set `answer`, `agent` or both"
+        if not any(key in rule for key in ("answer", "agent", "chat")) and knows_all:
+            hint = "set `answer`, `agent` or both, or `chat`"
             yield document.problem(f"rule '{name}' does nothing", loc, of="key", hint=hint, code="rule")
         if "lookup" in rule and "answer" not in rule:
             yield document.problem(
@@ -255,9 +221,29 @@ def _problems(document: Document) -> Iterator[Problem]:
             )
         if "agent" in rule:
             yield from _agent(document, rule["agent"], (*loc, "agent"), known)
+        yield from _chat(document, rule, loc, ("answer", "otherwise", "lookup", "asks", "agent"))
     unmatched = document.data.get("unmatched")
-    if isinstance(unmatched, dict) and "agent" in unmatched:
-        yield from _agent(document, unmatched["agent"], ("unmatched", "agent"), known)
+    if isinstance(unmatched, dict):
+        if "agent" in unmatched:
+            yield from _agent(document, unmatched["agent"], ("unmatched", "agent"), known)
+        yield from _chat(document, unmatched, ("unmatched",), ("answer",))
+    yield from bot_problems(document, known)
+
+
+def _chat(
+    document: Document, given: dict[str, object], loc: tuple[str, ...], not_with: tuple[str, ...]
+) -> Iterator[Problem]:
+    """A bot that is named must be there, and answers alone."""
+    named, bots = given.get("chat"), document.data.get("bots")
+    known = list(bots) if isinstance(bots, dict) else []
+    if isinstance(named, str) and named not in known:
+        hint = near(named, known, "bots:")
+        yield document.problem(f"there is no bot '{named[:40]}'", (*loc, "chat"), hint=hint, code="bot")
+    for key in not_with if "chat" in given else ():
+        if key in given:
+            message = f"`chat` and `{key}` do not go together: the bot makes the answer"
+            hint = "the agents of a bot are those of its `hand_over`" if key == "agent" else f"remove `{key}`"
+            yield document.problem(message, (*loc, key), of="key", hint=hint, code="rule")
 
 
 def _listed(value: object) -> list[str]:
@@ -272,6 +258,6 @@ def _listed(value: object) -> list[str]:
 
 def _agent(document: Document, named: object, loc: tuple[str, ...], known: list[str]) -> Iterator[Problem]:
     if isinstance(named, str) and named not in known:
-        near = difflib.get_close_matches(named, known, n=1)
-        hint = f"did you mean '{near[0]}'?" if near else "name one under `agents:`, or a skill of one"
+        close = difflib.get_close_matches(named, known, n=1)
+        hint = f"did you mean '{close[0]}'?" if close else "name one under `agents:`, or a skill of one"
         yield document.problem(f"there are no agents '{named[:40]}'", loc, hint=hint, code="agent")

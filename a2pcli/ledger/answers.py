@@ -167,15 +167,17 @@ class Answers(SubStore):
         now: int | None = None,
         without: Collection[int] = (),
         not_by: Collection[str] = (),
+        only_written: Collection[str] = (),
     ) -> list[Answer]:
         """Return the answers that may be sent now, oldest first; ``without`` those with these numbers, and those by
-        the gateways ``not_by``."""
+        the gateways ``not_by``; of the kinds ``only_written`` only those that have their text."""
         moment = now_ms() if now is None else now
         waiting = and_(
             _c.due_at <= moment,
             _c.state == str(State.PLANNED),
             _c.number.not_in(without),
             _c.gateway.not_in(not_by),
+            or_(_c.body.is_not(None), _c.kind.not_in(only_written)),
         )
         query = select(answers).where(waiting).order_by(_c.number).limit(limit)
         return self._read(query)
@@ -187,10 +189,31 @@ class Answers(SubStore):
             found: int | None = connection.execute(query).scalar()
             return found
 
-    def write(self, answer: Answer, body: str) -> None:
-        """Store the text of an answer that was composed."""
+    def lease(self, answer: Answer, until: int) -> bool:
+        """Keep an answer whose text is to be made from other processes until a time (UTC ms); False if one of them
+        has it, or it is settled."""
+        mine = and_(_c.number == answer.number, _c.state == str(State.PLANNED), _c.body.is_(None))
+        with self._ledger.writing() as connection:
+            leased = update(answers).where(mine, _c.due_at == answer.due_at).values(due_at=until)
+            return bool(connection.execute(leased).rowcount)
+
+    def release(self, number: int, until: int) -> None:
+        """End a lease up to this time."""
+        mine = and_(
+            _c.number == number, _c.state == str(State.PLANNED), _c.body.is_(None), _c.due_at == until
+        )
+        with self._ledger.writing() as connection:
+            connection.execute(update(answers).where(mine).values(due_at=now_ms()))
+
+    def write(self, answer: Answer, body: str, *, until_at: int | None = None) -> None:
+        """Store the text of an answer that was composed; it may be sent from now on, until ``until_at``."""
         rest = {name: value for name, value in (answer.content or {}).items() if name != COMPOSE}
-        values = {"body": body, "content": json.dumps(rest, ensure_ascii=False) if rest else None}
+        values: dict[str, Any] = {
+            "body": body,
+            "content": json.dumps(rest, ensure_ascii=False) if rest else None,
+        }
+        if until_at is not None:
+            values |= {"until_at": until_at, "due_at": now_ms()}
         with self._ledger.writing() as connection:
             mine = and_(_c.number == answer.number, _c.state == str(State.PLANNED), _c.body.is_(None))
             connection.execute(update(answers).where(mine).values(values))
@@ -286,7 +309,7 @@ class Answers(SubStore):
         self._ledger.note_entry()
         return done
 
-    def would_be_kept_from(self, new: NewAnswer, now: int) -> bool:
+    def would_be_kept_from(self, new: NewAnswer | Answer, now: int) -> bool:
         """Return whether the suppression list keeps an answer from its person."""
         if new.anyway or not binds(new.purpose):
             return False

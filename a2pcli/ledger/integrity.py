@@ -65,6 +65,7 @@ ADVICE: dict[str, str] = {
     "opt-out": _WHO + "; then compare the list with `a2pcli optout export`",
     "answer": _WHO,
     "trigger": "a message about an event may be missing; " + _WHO,
+    "bots": _NOTHING_LOST + "budgets of bots may be counted wrongly; " + _WHO,
     "survey": "results of surveys may be wrong; " + _WHO,
     "consent": _WHO + "; then compare the records with `a2pcli consent export`",
     "receipt": _NOTHING_LOST + "import the receipts of these messages again; if the problem returns: " + _WHO,
@@ -188,6 +189,7 @@ def check(engine: Engine, sample: Decimal | None = None, seed: int | None = None
     """Check the whole ledger; with ``sample`` (a share above 0, up to 1), read only that share of the chunks, chosen
     by ``seed``. Uses the memory of one chunk."""
     from a2pcli.ledger import (
+        integrity_bots,
         integrity_database,
         integrity_fallbacks,
         integrity_plans,
@@ -204,6 +206,7 @@ def check(engine: Engine, sample: Decimal | None = None, seed: int | None = None
         integrity_receipts.look_at(context)
         integrity_fallbacks.look_at(context)
         integrity_surveys.look_at(context)
+        integrity_bots.look_at(context)
         integrity_plans.look_at(context, _chosen(context))
     return checked
 

@@ -96,6 +96,7 @@ COLUMNS: Mapping[str, Mapping[str, Holds]] = {
         **dict.fromkeys(("detail", "source"), _H.SENTENCE),
         **dict.fromkeys(("name", "state", "reason"), _H.NOBODY),
     },
+    "bot_usage": dict.fromkeys(("bot", "currency"), _H.NOBODY),
     "reachability": {"address": _H.ADDRESS, "gateway": _H.NOBODY},
     "events": {"detail": _H.SENTENCE, "gateway_id": _H.OWN, "kind": _H.NOBODY, "code": _H.NOBODY},
     "suppressions": {

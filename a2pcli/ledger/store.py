@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from a2pcli.ledger.attempts import Attempts
     from a2pcli.ledger.audit import AuditTrail
     from a2pcli.ledger.billed import Bill
+    from a2pcli.ledger.bot_usage import BotUsage
+    from a2pcli.ledger.chat_turns import ChatTurns
     from a2pcli.ledger.codes import Codes
     from a2pcli.ledger.consents import Consents
     from a2pcli.ledger.conversations import Conversations
@@ -118,6 +120,20 @@ class Ledger(LedgerCore):
         from a2pcli.ledger.answers import Answers
 
         return Answers(self)
+
+    @cached_property
+    def bot_usage(self) -> BotUsage:
+        """What was asked of bots, and what that cost."""
+        from a2pcli.ledger.bot_usage import BotUsage
+
+        return BotUsage(self)
+
+    @cached_property
+    def chat_turns(self) -> ChatTurns:
+        """What people and bots said to each other."""
+        from a2pcli.ledger.chat_turns import ChatTurns
+
+        return ChatTurns(self)
 
     @cached_property
     def conversations(self) -> Conversations:

@@ -314,6 +314,24 @@ _ALL = (
         "survey_answers",
     ),
     View(
+        "bot_usage",
+        "What was asked of bots (docs/chat.md), and what that cost, by day (UTC).",
+        (
+            ViewColumn("bot", "the bot's name in replies.yaml"),
+            ViewColumn("day", "days since 1970-01-01", kind=NUMBER),
+            ViewColumn("currency", "of its prices; empty without"),
+            ViewColumn("asked", "requests", kind=NUMBER),
+            ViewColumn("answered", "answers that were taken", kind=NUMBER),
+            ViewColumn("handed_over", "replies that were given to a person instead", kind=NUMBER),
+            ViewColumn(
+                "tokens_in", "tokens that it read; the most possible where it did not tell", kind=NUMBER
+            ),
+            ViewColumn("tokens_out", "tokens that it made", kind=NUMBER),
+            ViewColumn("cost", "in 1e-9 currency units", kind=NUMBER),
+        ),
+        "bot_usage",
+    ),
+    View(
         "triggers",
         "Events that other systems reported: `POST /events/NAME`, `a2pcli trigger` and MQTT topics.",
         (

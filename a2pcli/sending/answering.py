@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 
 from a2pcli.addresses.any_address import any_address
@@ -22,6 +23,7 @@ from a2pcli.content.encoding import InvalidText, measure
 from a2pcli.errors import A2PError, LedgerError
 from a2pcli.gateways.base import Gateway, HearsBack
 from a2pcli.ledger.answers import COMPOSE, Answer, NewAnswer
+from a2pcli.ledger.chat_turns import CHAT
 from a2pcli.ledger.quota_values import SharedQuota
 from a2pcli.ledger.records import now_ms
 from a2pcli.ledger.store import Ledger
@@ -37,6 +39,12 @@ DEADLINE = 60.0
 
 AT_ONCE = 32
 """People who are answered side by side by one gateway, so that a slow one holds up nobody else's answers."""
+
+THINKING = 32
+"""Texts that are made side by side by what may take long (a bot). They take no place of what gateways are handed."""
+
+LEASED = 120_000
+"""Milliseconds for which such an answer is kept from other processes; one that is killed meanwhile is asked again."""
 
 OFTEN = 2.0
 """Seconds after which the ledger is asked again, as another process may have stored an answer."""
@@ -103,6 +111,8 @@ class AnswerSender:
         self._gateways: dict[str, Gateway] = {}
         self._opening: dict[str, asyncio.Lock] = {}
         self._busy: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._thinking: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._leases: dict[int, int] = {}
         self._mine: set[int] = set()
         self._wake = asyncio.Event()
 
@@ -129,12 +139,20 @@ class AnswerSender:
         await self._with_ledger(self._ledger.answers.give_up)
         busy = Counter(gateway for gateway, _ in self._busy)
         full = [gateway for gateway, many in busy.items() if many >= AT_ONCE]
-        due = await self._with_ledger(lambda: self._ledger.answers.due(without=list(self._mine), not_by=full))
+        slow = [CHAT] if len(self._thinking) >= THINKING else []
+        due = await self._with_ledger(
+            lambda: self._ledger.answers.due(without=list(self._mine), not_by=full, only_written=slow)
+        )
         for answer in due:
             whose = (answer.gateway, answer.address)
             if _is_to_be_composed(answer) and self._compose is None:
                 continue
             if self._opened and answer.gateway not in self._opened:
+                continue
+            if answer.kind == CHAT and _is_to_be_composed(answer):
+                if whose not in self._thinking and len(self._thinking) < THINKING:
+                    self._mine.add(answer.number)
+                    self._thinking[whose] = asyncio.create_task(self._think(answer, whose))
                 continue
             if whose not in self._busy and busy[answer.gateway] < AT_ONCE:
                 busy[answer.gateway] += 1
@@ -147,12 +165,20 @@ class AnswerSender:
             async with asyncio.timeout(seconds):
                 while True:
                     await self.look()
-                    if not self._busy:
+                    at_work = [*self._busy.values(), *self._thinking.values()]
+                    if not at_work:
                         return
-                    await asyncio.wait(self._busy.values(), return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.wait(at_work, return_when=asyncio.FIRST_COMPLETED)
 
     async def close(self) -> None:
-        """Wait for what is with gateways, for as long as they may take, then close them."""
+        """Wait for what is with gateways, for as long as they may take, then close them. A text that is being made by
+        a bot is left to the next process: nothing of it was sent."""
+        for task in self._thinking.values():
+            task.cancel()
+        await asyncio.gather(*self._thinking.values(), return_exceptions=True)
+        for number, until in [*self._leases.items()]:
+            with suppress(LedgerError):
+                await self._with_ledger(partial(self._ledger.answers.release, number, until))
         if self._busy:
             await asyncio.wait(list(self._busy.values()), timeout=DEADLINE)
         for gateway in self._gateways.values():
@@ -182,6 +208,29 @@ class AnswerSender:
         ``LedgerError``."""
         claimed = await self._with_ledger(lambda: self._ledger.answers.claim(number))
         return None if claimed is None else await self._hand_over(claimed)
+
+    async def _think(self, answer: Answer, whose: tuple[str, str]) -> None:
+        """Make the text of an answer by what may take long; then it is sent like the others."""
+        store, until = self._ledger.answers, now_ms() + LEASED
+        try:
+            if self._compose is None or not await self._with_ledger(lambda: store.lease(answer, until)):
+                return
+            self._leases[answer.number] = until
+            text = await self._compose(answer)
+            if text is None:
+                await self._with_ledger(lambda: store.drop(answer, "no-text"))
+            else:
+                asked = (answer.content or {})[COMPOSE]
+                await self._with_ledger(lambda: store.write(answer, text, until_at=asked["until_at"]))
+            self._leases.pop(answer.number, None)
+        except LedgerError as error:
+            self._tell(f"answers wait: {error.problems[0].message}")
+        except Exception as error:
+            self._tell(f"an answer by a bot waits: {type(error).__name__}")
+        finally:
+            self._mine.discard(answer.number)
+            self._thinking.pop(whose, None)
+            self.wake()
 
     async def _one(self, answer: Answer, whose: tuple[str, str]) -> None:
         store, later = self._ledger.answers, LATER

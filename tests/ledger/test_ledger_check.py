@@ -210,6 +210,8 @@ DAMAGE = {
     ),
     "INSERT INTO codes (id, use, address, failed, sent, state, created_at, expires_at)"
     " VALUES ('c', 'login', '+44', 0, 1, 'open', 1, 2)": "code",
+    "INSERT INTO bot_usage VALUES ('b', 1, '', 1, 2, 0, 0, 0, 0)": "bots",
+    "INSERT INTO bot_usage VALUES ('b', 1, '', 1, 1, 0, 0, 0, -5)": "bots",
     "INSERT INTO triggers (code, name, key, source, state, occurred_at, received_at, until_at)"
     " VALUES ('e', 'paid', 'k', 's', 'waiting', 1, 1, 2)": "trigger",
     "UPDATE suppressions SET scope = 'nothing'": "opt-out",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import Route
 
+from a2pcli.actions.bot_protocol import url_of
 from a2pcli.actions.inbox import post_answer
 from a2pcli.actions.reply_rules import load_rules
 from a2pcli.actions.waiting_answers import whole_sender
@@ -65,5 +66,7 @@ def _lines(settings: LoadedSettings) -> Iterator[str]:
     rules = load_rules(settings)
     if rules is not None:
         yield f"rules for replies: {rules.path} ({len(rules.rules)})"
+        for name, bot in rules.bots.items():
+            yield f"bot {name}: {url_of(bot)}"
     if settings.settings.replies.texts == "drop":
         yield "texts of replies are not kept, so the inbox has none (setting `replies: {texts: keep}`)"

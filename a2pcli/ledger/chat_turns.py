@@ -1,0 +1,87 @@
+"""What a person and a bot said to each other: the replies that a bot answered, with its answers that left.
+
+Nothing is stored for this: the turns are replies and answers that the ledger has, as long as it has their texts
+(``replies: {texts: keep}``). What opted out or in, asked for help, went to a person, answered a survey or a rule is no
+turn, and neither is a message of any other kind.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import and_, select
+
+from a2pcli.addresses.kinds import forms_of
+from a2pcli.dataclass import dataclass
+from a2pcli.ledger.answers import Answer
+from a2pcli.ledger.core import SubStore
+from a2pcli.ledger.schema import answers, replies
+from a2pcli.ledger.sender_names import sender_key
+from a2pcli.messages import State
+
+CHAT = "chat"
+"""The kind of an answer that a bot makes."""
+
+_a, _r = answers.c, replies.c
+_LEFT = tuple(str(state) for state in (State.ACCEPTED, State.UNKNOWN, State.SUBMITTING))
+_NOT_MADE = tuple(str(state) for state in (State.SKIPPED, State.EXPIRED, State.REJECTED))
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a person wrote, and what a bot answered."""
+
+    person: str
+    bot: str
+
+
+def chat_key(bot: str, event: str) -> str:
+    """The key of a bot's answer to a reply."""
+    return f"{CHAT}:{bot}:{event}"
+
+
+def bot_of(key: str) -> str:
+    """The bot that an answer with this key is by."""
+    return key.split(":", 2)[1]
+
+
+class ChatTurns(SubStore):
+    """The turns in an open ledger."""
+
+    def before(self, answer: Answer, since: int, limit: int) -> list[Turn]:
+        """Return the turns of this answer's person and bot, by the same gateway and sender, before it and since a
+        time (UTC ms), oldest first: the newest ``limit``."""
+        theirs = and_(
+            _a.address.in_(forms_of(answer.address)),
+            _a.gateway == answer.gateway,
+            _a.kind == CHAT,
+            _a.state.in_(_LEFT),
+            _a.number < answer.number,
+            _a.created_at >= since,
+            _a.body.is_not(None),
+        )
+        query = select(_a.key, _a.sender, _a.body).where(theirs).order_by(_a.number.desc()).limit(limit)
+        with self._ledger.reading() as connection:
+            said = [
+                (key.split(":", 2)[2], body)
+                for key, sender, body in connection.execute(query)
+                if bot_of(key) == bot_of(answer.key)
+                and sender_key(sender or "") == sender_key(answer.sender or "")
+            ]
+            events = [event for event, _ in said]
+            query = select(_r.event, _r.body).where(_r.event.in_(events), _r.body.is_not(None))
+            wrote = {row.event: row.body for row in connection.execute(query)}
+        return [Turn(wrote[event], body) for event, body in reversed(said) if event in wrote]
+
+    def newest(self, address: str, gateway: str, sender: str | None) -> tuple[str, int] | None:
+        """Return the bot that a person talked with last by this gateway and sender, and when (UTC ms)."""
+        theirs = and_(
+            _a.address.in_(forms_of(address)),
+            _a.gateway == gateway,
+            _a.kind == CHAT,
+            _a.state.not_in(_NOT_MADE),
+        )
+        query = select(_a.key, _a.sender, _a.created_at).where(theirs).order_by(_a.number.desc()).limit(20)
+        with self._ledger.reading() as connection:
+            for key, to, at in connection.execute(query):
+                if sender_key(to or "") == sender_key(sender or ""):
+                    return bot_of(key), int(at)
+        return None

@@ -1,0 +1,76 @@
+"""Words and patterns that a text may mention: forbidden topics, and asking for a person."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from a2pcli.dataclass import dataclass
+from a2pcli.rules.reply_text import is_unspaced, plain, visible
+
+WORDS_FOR_A_PERSON = (
+    *("human", "real person", "a person", "someone real", "representative", "operator", "customer service"),
+    *("agent", "live agent", "talk to somebody", "talk to someone", "speak to somebody", "speak to someone"),
+    *(
+        "Mitarbeiter",
+        "Mitarbeiterin",
+        "Mensch",
+        "Menschen",
+        "Kundenberater",
+        "Kundendienst",
+        "Sachbearbeiter",
+    ),
+    *("humain", "conseiller", "conseillère", "une personne", "opérateur", "un agent", "quelqu'un"),
+    *("humano", "agente", "operador", "una persona", "asesor", "atención al cliente"),
+    *("umano", "operatore", "assistenza clienti"),
+    *("atendente", "uma pessoa", "medewerker", "een mens", "klantenservice", "człowiek", "człowiekiem"),
+    *(
+        "konsultant",
+        "konsultantem",
+        "människa",
+        "menneske",
+        "medarbejder",
+        "kundeservice",
+        "ihminen",
+        "ihmiselle",
+    ),
+    *("оператор", "оператора", "человек", "человеком", "temsilci", "müşteri temsilcisi"),
+    *("人工", "客服", "オペレーター", "担当者", "상담원", "موظف", "נציג"),
+)
+"""Words by which people ask for a person instead of a machine; in doubt a person is better."""
+LONGEST_PATTERN = 4_000
+"""Characters that patterns look at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """Words, in any case and without accents, and patterns between slashes."""
+
+    words: tuple[tuple[str, str], ...]
+    patterns: tuple[tuple[re.Pattern[str], str], ...]
+
+    @staticmethod
+    def of(topics: Sequence[str]) -> Topics:
+        """Topics as they are written in a file; patterns were checked there."""
+        patterns = [one for one in topics if len(one) > 2 and one.startswith("/") and one.endswith("/")]
+        words = ((plain(visible(one)), one) for one in topics if one not in patterns)
+        return Topics(
+            tuple((said, one) for said, one in words if said),
+            tuple((re.compile(one[1:-1], re.IGNORECASE), one) for one in patterns),
+        )
+
+    def mentioned(self, text: str) -> str | None:
+        """Return the first topic that a text mentions, as it was written; None without one.
+
+        >>> Topics.of(["refund", "/card\\\\s?number/"]).mentioned("A REFUND, please!")
+        'refund'
+        """
+        seen = visible(text)
+        said = f" {plain(seen)} "
+        for word, typed in self.words:
+            if (word in said) if is_unspaced(word) else (f" {word} " in said):
+                return typed
+        for pattern, typed in self.patterns:
+            if pattern.search(seen[:LONGEST_PATTERN]) or pattern.search(text[:LONGEST_PATTERN]):
+                return typed
+        return None

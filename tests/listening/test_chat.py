@@ -1,0 +1,168 @@
+"""Conversations that are handed to a bot, as people, bots and agents see them."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from answerkit import ANN, BEN, ENVIRON, SHOP, kannel, says, wait
+from botkit import KEY, Bot, Reply, bot, completion
+from clikit import Project
+from listenkit import listener, query
+
+REPLIES = "replies: {texts: keep, confirmations: {name: Acme, contact: help@acme.example, how_often: Rarely}}"
+
+
+@pytest.fixture(autouse=True)
+def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {**ENVIRON, "BOT_KEY": KEY}.items():
+        monkeypatch.setenv(name, value)
+
+
+def chat(server: Bot, more: str = "", unmatched: str = "chat: helper") -> str:
+    """Rules with one bot; ``more`` are lines of its block."""
+    return f"""\
+rules:
+  hours: {{keyword: HOURS, answer: "9 to 5."}}
+bots:
+  helper:
+    url: "{server.url}"
+    model: small
+    key: "${{BOT_KEY}}"
+    timeout: 5 s
+{more}
+unmatched: {{{unmatched}}}
+quota: {{hour: 50, day: 50}}
+"""
+
+
+def whys(project: Project) -> list[str]:
+    """Why replies are in the inbox, oldest first."""
+    return [one["why"] for one in query(project, "SELECT why FROM conversations ORDER BY opened_at")]
+
+
+def test_a_conversation_is_handed_to_the_bot_with_its_history_and_stop_never_reaches_it(
+    project: Project,
+) -> None:
+    with kannel() as provider, bot() as server:
+        project.write("replies.yaml", chat(server))
+        with listener(project.folder, settings=provider.settings(REPLIES)) as heard:
+            for place, text in enumerate(["Do you sell tea?", "HOURS", "And coffee?", "STOP"]):
+                assert says(heard, ANN, text) == 200
+                provider.until(place + 1)
+            assert says(heard, ANN, "Are you there?") == 200
+            assert says(heard, ANN, "START") == 200
+            provider.until(5)
+            assert says(heard, ANN, "HELP") == 200
+            provider.until(6)
+            assert says(heard, ANN, "Do you sell {{ first_name }}?") == 200
+            provider.until(7)
+            assert ANN[3:] not in heard.said()
+            assert KEY not in heard.said()
+    told = [text for _, to, text in provider.got if to == ANN]
+    assert told[0] == "You said: Do you sell tea?"
+    assert told[2] == "You said: And coffee?"
+    assert told[6] == "You said: Do you sell {{ first_name }}?", "what a bot says is no template"
+    assert server.asked() == ["Do you sell tea?", "And coffee?", "Do you sell {{ first_name }}?"]
+    first, second, third = ([one["content"] for one in document["messages"][1:]] for document in server.got)
+    assert (len(first), len(third)) == (1, 1), "what was said before the STOP is not sent after it"
+    assert second == ["Do you sell tea?", "You said: Do you sell tea?", "And coffee?"]
+    assert all(ANN[3:] not in str(one) for one in server.headers)
+    assert {one["Authorization"] for one in server.headers} == {f"Bearer {KEY}"}
+    assert {one["path"] for one in server.headers} == {"/v1/chat/completions"}
+    assert project.run("ledger", "check").status == 0
+
+
+def test_a_person_answers_on_request_and_the_bot_is_silent_until_the_conversation_is_closed(
+    project: Project,
+) -> None:
+    more = (
+        '    forbidden: [refund, "/card ?number/"]\n    hand_over: {answer: "A colleague will write to you."}'
+    )
+    with kannel() as provider, bot() as server:
+        project.write("replies.yaml", chat(server, more))
+        with listener(project.folder, settings=provider.settings(REPLIES)) as heard:
+            says(heard, ANN, "Ich möchte bitte mit einem Mitarbeiter sprechen")
+            says(heard, BEN, "my card number is 1234")
+            provider.until(2)
+            says(heard, ANN, "Hello? Anybody?")
+            time.sleep(1)
+            assert server.got == []
+            found = {one["why"]: one for one in project.run("inbox", "list", "--json").json["conversations"]}
+            assert set(found) == {
+                "bot helper: the person asks for somebody ('Mitarbeiter')",
+                "bot helper: '/card ?number/' is a forbidden topic",
+            }
+            code = found["bot helper: the person asks for somebody ('Mitarbeiter')"]["code"]
+            assert project.run("inbox", "reply", code, "Yes, Anna here.", "--close").status == 0
+            says(heard, ANN, "Do you sell tea?")
+            provider.until(4)
+    assert [text for _, to, text in provider.got if to == ANN] == [
+        "A colleague will write to you.",
+        "Yes, Anna here.",
+        "You said: Do you sell tea?",
+    ]
+    assert [one["content"] for one in server.got[0]["messages"][1:]] == ["Do you sell tea?"]
+
+
+TROUBLE: list[tuple[str, Reply, str]] = [
+    ("empty", Reply(completion("")), "is empty"),
+    ("null", Reply(completion(None)), "has no text"),
+    ("marker", Reply(completion("I am not sure. [[HANDOVER]]")), "asks for a person"),
+    ("cut", Reply(completion("We sell te", finish="length")), "cut off"),
+    ("filtered", Reply(completion("", finish="content_filter")), "withheld"),
+    ("refused", Reply(completion(None, refusal="I cannot.")), "refuses"),
+    ("tool", Reply(completion(None, finish="tool_calls", tool_calls=[{"id": "1"}])), "calls a tool"),
+    ("long", Reply(completion("x" * 700)), "700 characters"),
+    ("parts", Reply(completion("щ" * 300)), "5 parts"),
+    ("forbidden", Reply(completion("You get a Refund!")), "forbidden topic"),
+    ("thought", Reply(completion("<think>they want tea")), "thoughts"),
+    ("text", Reply("We sell tea", headers={"Content-Type": "text/plain"}), "no JSON but text/plain"),
+    ("html", Reply("<html>", headers={"Content-Type": "text/html"}), "no JSON but text/html"),
+    ("garbage", Reply("{]"), "is not JSON"),
+    ("list", Reply([1, 2]), "is not a JSON object"),
+    ("no choices", Reply({"choices": []}), "has no message"),
+    ("huge", Reply(b'"' + b"x" * 300_000 + b'"'), "more than 262,144 bytes"),
+    ("moved", Reply(b"", 307, {"Location": "http://127.0.0.1:1/v1"}), "redirects are not followed"),
+    ("wrong key", Reply(b"{}", 401), "it answered 401"),
+    ("slow", Reply(completion("late"), seconds=3), "no answer within 2 seconds"),
+    ("wait", Reply(b"{}", 429, {"Retry-After": "600"}), "it answered 429"),
+]
+
+
+def test_whatever_is_wrong_with_an_answer_a_person_gets_the_reply_and_nothing_is_sent(
+    project: Project,
+) -> None:
+    with kannel() as provider, bot() as server:
+        project.write(
+            "replies.yaml", chat(server, "    forbidden: [refund]").replace("timeout: 5 s", "timeout: 2 s")
+        )
+        with listener(project.folder, settings=provider.settings(REPLIES)) as heard:
+            for place, (_name, reply, _why) in enumerate(TROUBLE):
+                server.replies = [reply]
+                says(heard, f"+4479111240{place:02}", "Do you sell tea?")
+                wait(lambda many=place + 1: len(server.got) >= many)  # type: ignore[misc]
+            assert wait(lambda: len(whys(project)) == len(TROUBLE))
+            said = heard.said()
+        assert provider.got == []
+    for (name, _, expected), why in zip(TROUBLE, whys_in_order(project), strict=True):
+        assert expected in why, name
+        assert why in said.replace("a reply was given to a person: ", "")
+    assert "Traceback" not in said
+    assert {one["state"] for one in query(project, "SELECT state FROM answers")} == {"skipped"}
+
+
+def whys_in_order(project: Project) -> list[str]:
+    found = query(project, "SELECT address, why FROM conversations ORDER BY address")
+    return [one["why"] for one in found]
+
+
+def test_a_busy_bot_is_asked_again_and_answers(project: Project) -> None:
+    with kannel() as provider, bot() as server:
+        project.write("replies.yaml", chat(server))
+        server.replies = [Reply(b"{}", 429, {"Retry-After": "0"}), Reply(b"{}", 503)]
+        with listener(project.folder, settings=provider.settings(REPLIES)) as heard:
+            says(heard, ANN, "Do you sell tea?")
+            assert provider.until(1) == [(SHOP, ANN, "You said: Do you sell tea?")]
+    assert len(server.got) == 3
