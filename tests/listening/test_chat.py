@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 import pytest
 from answerkit import ANN, BEN, ENVIRON, SHOP, kannel, says, wait
