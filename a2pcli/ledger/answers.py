@@ -167,10 +167,12 @@ class Answers(SubStore):
         now: int | None = None,
         without: Collection[int] = (),
         not_by: Collection[str] = (),
+        only_by: Collection[str] | None = None,
         only_written: Collection[str] = (),
     ) -> list[Answer]:
         """Return the answers that may be sent now, oldest first; ``without`` those with these numbers, and those by
-        the gateways ``not_by``; of the kinds ``only_written`` only those that have their text."""
+        the gateways ``not_by``; ``only_by``: only those by these gateways; of the kinds ``only_written`` only those
+        that have their text."""
         moment = now_ms() if now is None else now
         waiting = and_(
             _c.due_at <= moment,
@@ -179,6 +181,8 @@ class Answers(SubStore):
             _c.gateway.not_in(not_by),
             or_(_c.body.is_not(None), _c.kind.not_in(only_written)),
         )
+        if only_by is not None:
+            waiting = and_(waiting, _c.gateway.in_(only_by))
         query = select(answers).where(waiting).order_by(_c.number).limit(limit)
         return self._read(query)
 

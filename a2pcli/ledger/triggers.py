@@ -100,9 +100,12 @@ class Triggers(SubStore):
         """Store events, in one transaction; return each as stored. Audit: ``event.receive``, how many of each name."""
         moment = now_ms() if now is None else now
         hashes = [digest_of(new.name, new.key) for new in news]
+        digests = [digest for new in news if (digest := _digest_of(new)) is not None]
         with self._ledger.writing() as connection:
+            if digests:
+                _lock_digests(connection)
             known = _by_keys(connection, hashes)
-            gathering = _gathering(connection, [_digest_of(new) for new in news], moment)
+            gathering = _gathering(connection, digests, moment)
             is_new = _first_times(hashes, known)
             rows = []
             for new, hash, fresh in zip(news, hashes, is_new, strict=True):
@@ -282,9 +285,16 @@ def _insert(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     connection.execute(dialect.insert(triggers).on_conflict_do_nothing(), rows)
 
 
-def _gathering(connection: Connection, digests: Collection[str | None], now: int) -> dict[str, int]:
+def _lock_digests(connection: Connection) -> None:
+    """Let processes begin digests one after the other, so that two do not begin the same one; on SQLite every writer
+    waits for the others anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended("event digests", 0))))
+
+
+def _gathering(connection: Connection, digests: Collection[str], now: int) -> dict[str, int]:
     """Return when the digests that gather now end, by digest."""
-    wanted = list({one for one in digests if one is not None})
+    wanted = list(set(digests))
     found: dict[str, int] = {}
     for first in range(0, len(wanted), MOST_VALUES):
         some = _c.digest.in_(wanted[first : first + MOST_VALUES])

@@ -63,8 +63,10 @@ class Workers:
         except TimeoutError:
             raise Busy from None
 
-    def _done(self, _future: object) -> None:
+    def _done(self, future: asyncio.Future[Any]) -> None:
         self._waiting -= 1
+        if not future.cancelled():
+            future.exception()  # nobody may wait for it any more
 
     def close(self) -> None:
         """Wait for what is running."""

@@ -140,14 +140,15 @@ class AnswerSender:
         busy = Counter(gateway for gateway, _ in self._busy)
         full = [gateway for gateway, many in busy.items() if many >= AT_ONCE]
         slow = [CHAT] if len(self._thinking) >= THINKING else []
+        by = list(self._opened) or None
         due = await self._with_ledger(
-            lambda: self._ledger.answers.due(without=list(self._mine), not_by=full, only_written=slow)
+            lambda: self._ledger.answers.due(
+                without=list(self._mine), not_by=full, only_by=by, only_written=slow
+            )
         )
         for answer in due:
             whose = (answer.gateway, answer.address)
             if _is_to_be_composed(answer) and self._compose is None:
-                continue
-            if self._opened and answer.gateway not in self._opened:
                 continue
             if answer.kind == CHAT and _is_to_be_composed(answer):
                 if whose not in self._thinking and len(self._thinking) < THINKING:

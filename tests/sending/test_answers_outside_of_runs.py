@@ -294,3 +294,19 @@ def test_a_gateway_that_cannot_be_opened_for_whatever_reason_has_taken_nothing(l
     ledger.answers.add(answer())
     found = sent(ledger, Broken())
     assert (found.state, found.code) == (State.PLANNED, "gateway")
+
+
+def test_a_run_finds_the_answers_by_its_gateway_however_many_wait_for_others(ledger: Ledger) -> None:
+    with ledger.transaction():
+        for place in range(501):
+            ledger.answers.add(answer(f"o{place}", gateway="other"))
+        ledger.answers.add(answer())
+    gateway = Provider()
+
+    async def work() -> None:
+        one = sender(ledger, lambda name: gateway, opened=[gateway])  # type: ignore[arg-type]
+        await one.drain(5)
+        await one.close()
+
+    asyncio.run(work())
+    assert [message.reference for message in gateway.got] == [ledger.answers.of(ANN)[-1].reference]
