@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from partkit import InProcess, in_process
+
+from a2pcli.actions import answers
+from a2pcli.gateways.base import Capabilities, WrittenReply
+from a2pcli.messages import Message, Outcome, Verdict
 
 SHOP = "shop-secret-0123456789"
 SETTINGS = """\
@@ -83,3 +88,32 @@ def test_without_the_scope_nobody_sends_codes(here: InProcess) -> None:
     for headers, status in (({}, 401), (other, 403)):
         for path in ("/otp", "/otp/verify"):
             assert here.ask("POST", path, headers=headers, json={"to": "+447911123456"}).status_code == status
+
+
+class Hears:
+    """A gateway on whose connection replies come, too."""
+
+    name = "outbox"
+    capabilities = Capabilities(frozenset({"sms"}))
+    keep: Callable[..., Awaitable[None]] | None = None
+
+    async def open(self) -> None: ...
+    async def close(self) -> None: ...
+    async def linger(self) -> None: ...
+
+    def spellings(self, gateway_id: str) -> tuple[Sequence[str], Sequence[str]]:
+        return [gateway_id], []
+
+    async def submit(self, batch: Sequence[Message]) -> Sequence[Outcome]:
+        return [Outcome(Verdict.ACCEPTED, "1")]
+
+
+def test_a_stop_that_comes_on_the_connection_of_codes_counts(
+    here: InProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gateway = Hears()
+    monkeypatch.setattr(answers, "configured_gateway", lambda settings, name: gateway)
+    assert here.ask("POST", "/otp", headers=BEARER, json={"to": "+447911123456"}).status_code == 200
+    assert gateway.keep is not None
+    asyncio.run(gateway.keep([], [WrittenReply("+447911123457", None, "STOP", 1_000)]))
+    assert here.listener.store.ledger.optouts.of("+447911123457")

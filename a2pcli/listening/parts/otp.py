@@ -52,7 +52,12 @@ class _Service:
 
         self._listener = listener
         self._codes = OneTimePasswords(listener.settings, listener.store.ledger)
-        self._sender = answer_sender(listener.store.ledger, listener.settings, tell=listener.notices.note)
+        self._sender = answer_sender(
+            listener.store.ledger,
+            listener.settings,
+            tell=listener.notices.note,
+            keep=listener.store.keep_heard,  # a provider may deliver replies on this connection too
+        )
         self._deliver = delivery(self._sender)
 
     async def keep_sender(self) -> None:
