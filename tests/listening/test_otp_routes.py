@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from partkit import InProcess, in_process
@@ -95,7 +96,7 @@ class Hears:
 
     name = "outbox"
     capabilities = Capabilities(frozenset({"sms"}))
-    keep: Callable[..., Awaitable[None]] | None = None
+    keep: Callable[..., Coroutine[Any, Any, None]] | None = None
 
     async def open(self) -> None: ...
     async def close(self) -> None: ...
