@@ -48,6 +48,8 @@ bench: $(READY)
 	$(BIN)/python benchmarks/explain_million.py
 	$(BIN)/python benchmarks/send_http.py
 	$(BIN)/python benchmarks/send_smpp.py
+	$(BIN)/python benchmarks/send_email.py
+	$(BIN)/python benchmarks/email_campaign.py
 	$(BIN)/python benchmarks/send_postgres.py
 	$(BIN)/python benchmarks/listen.py
 

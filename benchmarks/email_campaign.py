@@ -1,13 +1,13 @@
 """A whole email campaign: a2pcli with its ledger, against the usual script over one connection to aiosmtpd.
 
-    python benchmarks/email_campaign.py [--rows 4000] [--rounds 3]
+    python benchmarks/email_campaign.py [--rows 5000] [--rounds 3] [--relays 3]
 
-Both read the same contacts, render HTML and text for each person, write the styles into the elements, and send to the
-same aiosmtpd on this machine. Both are processes of their own and their start is in the time; a2pcli is ``plan`` and
-then ``send``, in two of them, over 20 connections. The script is ``usual_email_script.py``, with css-inline, and with
-premailer where it is installed (on a quarter of the rows, scaled). ``finished`` is the loop that sends one finished
-email again and again; ``ready-made`` writes one email of a2pcli's over 20 connections and does nothing else, which is
-the most that any client can send. Exits with 1 where a2pcli is slower than the goal says.
+Both read the same contacts, render HTML and text for each person, write the styles into the elements (12 kB then), and
+send to the same aiosmtpd on this machine. Both are processes of their own, and their start is in the time. a2pcli is
+one ``send --yes``, which plans, records and sends over 50 connections. The script is ``usual_email_script.py``, once
+with css-inline and, where it is installed, once with premailer (on an eighth of the rows). ``finished`` is its loop
+with one finished email, again and again; ``ready-made`` writes one email of a2pcli's over 50 connections and does
+nothing else: no client sends more. Exits with 1 below the goals; see docs/performance.md for what they mean.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ sys.path[:0] = [str(HERE), str(HERE.parent)]
 import send_email  # noqa: E402
 from contacts import NAMES, PLANS  # noqa: E402
 
-CONNECTIONS = 20
+CONNECTIONS = 50
+GOALS = {"premailer": 5.0, "css-inline": 2.5}
+"""How many times as fast as the script a2pcli is, at least, by what the script inlines styles with."""
 CAMPAIGN = """name: newsletter
 objective: Measure an email campaign
 purpose: transactional
@@ -83,13 +85,11 @@ class Campaign:
         return took, int(said)
 
     def tool(self) -> tuple[float, int]:
-        """``a2pcli plan`` and ``a2pcli send``, on a new ledger."""
+        """``a2pcli send``, which plans and sends, on a new ledger."""
         shutil.rmtree(self.folder / ".a2pcli", ignore_errors=True)
         (self.folder / ".a2pcli-ledger.json").unlink(missing_ok=True)
-        planned, said = self._run("-m", "a2pcli", "plan", "campaign.yaml", "--json")
-        plan = json.loads(said)["plan"]
-        sent, said = self._run("-m", "a2pcli", "send", "campaign.yaml", "--plan", plan, "--yes", "--json")
-        return planned + sent, json.loads(said)["states"]["accepted"]
+        took, said = self._run("-m", "a2pcli", "send", "campaign.yaml", "--yes", "--json")
+        return took, json.loads(said)["states"]["accepted"]
 
     def ready_made(self, count: int) -> float:
         """Emails a second, without the start."""
@@ -128,8 +128,8 @@ def composed() -> bytes:
     return email_of(message, Defaults("news@shop.example.com"), eight_bit=True).data
 
 
-def compare(title: str, port: int, rows: int, rounds: int) -> float:
-    """Print what each sends to one relay, and return how many times as fast as the script a2pcli is."""
+def compare(title: str, port: int, rows: int, rounds: int) -> bool:
+    """Print what each sends to one relay, and return whether the goals are met."""
     contenders = ["finished", "css-inline", *(["premailer"] if find_spec("premailer") else []), "a2pcli"]
     found: dict[str, list[float]] = {name: [] for name in [*contenders, "ready-made"]}
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as place:
@@ -145,19 +145,23 @@ def compare(title: str, port: int, rows: int, rounds: int) -> float:
                     took, sent = campaign.script(name, "fewer.csv" if name == "premailer" else "contacts.csv")
                 found[name].append(sent / took)
             found["ready-made"].append(campaign.ready_made(rows))
-    script = found["css-inline"]
     print(title)
     for name, rates in found.items():
-        ratio = statistics.median(a / b for a, b in zip(rates, script, strict=True))
-        print(f"  {LABELS[name]:44}{statistics.median(rates):>7,.0f} emails/s{ratio:>7.1f}x", flush=True)
-    return statistics.median(a / b for a, b in zip(found["a2pcli"], script, strict=True))
+        print(f"  {LABELS[name]:36}{statistics.median(rates):>7,.0f} emails/s", end="")
+        ratio = statistics.median(a / b for a, b in zip(found["a2pcli"], rates, strict=True))
+        print(f"   a2pcli is {ratio:.1f}x" if name != "a2pcli" else "", flush=True)
+    return all(
+        statistics.median(a / b for a, b in zip(found["a2pcli"], found[name], strict=True)) >= goal
+        for name, goal in GOALS.items()
+        if name in found
+    )
 
 
 LABELS = {
     "finished": "one finished email again and again",
     "css-inline": "the usual script, css-inline",
     "premailer": "the usual script, premailer",
-    "a2pcli": "a2pcli plan, a2pcli send",
+    "a2pcli": f"a2pcli send, {CONNECTIONS} connections",
     "ready-made": f"ready-made, {CONNECTIONS} connections: the most",
 }
 RELAYS = (
@@ -169,7 +173,7 @@ RELAYS = (
 
 def main() -> int:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    options.add_argument("--rows", type=int, default=4000)
+    options.add_argument("--rows", type=int, default=5000)
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--relays", type=int, default=len(RELAYS))
     options.add_argument("--ready-made", nargs=2, type=int, metavar=("PORT", "COUNT"), help=argparse.SUPPRESS)
@@ -177,11 +181,11 @@ def main() -> int:
     if given.ready_made:
         ready_made(Path("one.eml").read_bytes(), *given.ready_made)
         return 0
-    ratios = []
+    met = []
     for title, name, processes in RELAYS[: given.relays]:
         with send_email.relay(name, processes) as port:
-            ratios.append(compare(title, port, given.rows, given.rounds))
-    return 0
+            met.append(compare(title, port, given.rows, given.rounds))
+    return int(not all(met))
 
 
 if __name__ == "__main__":

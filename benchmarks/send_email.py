@@ -7,10 +7,10 @@ take is in no figure. The email is 12 kB of HTML with a plain part. ``ready-made
 again over as many connections as the gateway, MAIL, RCPT and DATA in one piece: nothing sends faster, so where the
 gateway is close to it, the relay is the limit.
 
-The relays: aiosmtpd in one process, which answers at once, as it comes and offering PIPELINING; the same taking 20 ms over each message, as one does that
-queues on a disk; aiosmtpd in two processes behind one port; Postfix's smtp-sink where it is installed (or
-``SMTP_SINK`` names it), else a relay of 30 lines. Both of the last do nothing but speak SMTP, so the client is what is
-measured. Exits with 1 where the gateway is not five times the loop against the last.
+The relays: aiosmtpd in one process, which answers at once, as it comes and offering PIPELINING; the same taking 20 ms
+over each message, as one does that queues on a disk; aiosmtpd in two processes behind one port; Postfix's smtp-sink
+where it is installed (or ``SMTP_SINK`` names it), else a relay of 30 lines. Both of the last do nothing but speak SMTP,
+so the client is what is measured. Exits with 1 where the gateway is not five times the loop against the last.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ def opened(
     ``keeps`` is false for what leaves nothing in the ledger, and makes none.
     """
     loaded, settings = load_both(campaign)
-    workers = Workers.for_size(_size(loaded)) if plan else None
+    workers = Workers.for_size(_size(loaded), emails=_makes_emails(loaded)) if plan else None
     try:
         rate = pace(loaded, settings)
         name = loaded.campaign.name
@@ -210,8 +210,8 @@ def make(
 
     if out is not None:
         spare("--out", out, _inputs(open_campaign, ready))
-    if open_campaign.workers is not None and not ready.others:
-        open_campaign.workers.compile(ready.spec)
+    if open_campaign.workers is not None:
+        open_campaign.workers.compile(tuple(one.spec for one in ready.channels))
     found = findings(open_campaign.loaded, open_campaign.settings, ready.table)
     found += tuple(fallback_findings(open_campaign.loaded, open_campaign.settings))
     found += tuple(
@@ -376,6 +376,16 @@ def _chooser(ready: Prepared, choice: Choice) -> Choose:
     if choice.longest or choice.costliest:
         return choosing.greatest("units" if choice.longest else "cost")
     return choosing.first(1)
+
+
+def _makes_emails(loaded: LoadedCampaign) -> bool:
+    """Whether each row becomes an HTML email."""
+    return any(
+        one.campaign.channel == "email"
+        and one.campaign.email is not None
+        and one.campaign.email.html is not None
+        for one in loaded.views
+    )
 
 
 def _size(loaded: LoadedCampaign) -> int | None:

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from a2pcli.contacts.rows import Piece
-from a2pcli.contacts.table import Table
+from a2pcli.contacts.table import Framed, Table
 from a2pcli.frame import Frame
 from a2pcli.planning.clocks import Clocks
 from a2pcli.planning.frames import alive, drop
 from a2pcli.planning.people import Seen
 from a2pcli.planning.spec import CompiledSpec, PlanSpec
-from a2pcli.planning.stages import ChunkTask, run_stages
 from a2pcli.planning.standing_in import add_stand_ins
+from a2pcli.planning.tasks import ChunkTask, PlannedRows, as_they_are
 from a2pcli.planning.workers import Workers
 from a2pcli.reasons import Reason
 
@@ -42,9 +43,10 @@ def planned_chunks(
     """
     clocks = clocks or Clocks()
     framing, pieces = table.read(compiled.columns, compiled.chunk_rows(CHUNK_ROWS))
-    work = ChunkTask(framing, spec)
+    work = ChunkTask(framing, (spec,))
     across = AcrossRows(spec.limit)
-    for frame in _planned(table, pieces, work, compiled, workers):
+    for rows in _planned(table, pieces, work, [compiled], workers):
+        (frame,) = rows.frames
         clocks.apply(frame)
         if not repeats:
             across.apply(frame)
@@ -71,16 +73,26 @@ def planned(
     if prepared.others:
         with_next = (prepared.loaded.whole or prepared.loaded).campaign.fallback is not None
         return _by_channels(
-            prepared, clocks, Counter() if strange is None else strange, with_next or alternatives, repeats
+            prepared,
+            workers,
+            clocks,
+            Counter() if strange is None else strange,
+            with_next or alternatives,
+            repeats,
         )
     return planned_chunks(prepared.table, prepared.spec, prepared.compiled, workers, clocks, repeats=repeats)
 
 
 def _by_channels(
-    prepared: Prepared, clocks: Clocks, strange: Counter[str], with_next: bool, repeats: bool
+    prepared: Prepared,
+    workers: Workers | None,
+    clocks: Clocks,
+    strange: Counter[str],
+    with_next: bool,
+    repeats: bool,
 ) -> Iterator[Frame]:
-    """Like ``planned_chunks``, in this process: stages and clocks of each channel, then one frame."""
-    from a2pcli.planning.channel_choice import PREFERRED, Choice, SeenPeople, by_channel, preferences
+    """Like ``planned_chunks``: stages and clocks of each channel, then one frame."""
+    from a2pcli.planning.channel_choice import PREFERRED, Choice, SeenPeople, preferences
 
     table, compiled = prepared.table, [one.compiled for one in prepared.channels]
     names = [one.spec.channel for one in prepared.channels]
@@ -90,42 +102,45 @@ def _by_channels(
     rows = min(one.chunk_rows(CHUNK_ROWS) for one in compiled)
     framing, pieces = table.read(wanted | ({preferred} if preferred else set()), rows)
     across = SeenPeople(prepared.spec.limit)
-    for piece in pieces:
-        framed = framing(piece)
-        table.count(framed)
-        frames = framed.frames
-        while frames:
-            rows_read = frames.pop(0)
-            cells = rows_read[preferred] if preferred else None
-            made = by_channel(rows_read, compiled)
-            for frame, of_channel in zip(made, timed, strict=True):
-                of_channel.apply(frame)
-            choice = Choice(made, compiled, preferences(cells, names, strange))
-            frame = choice.chosen()
-            if not repeats:
-                across.apply(frame, choice.keys())
-            choice.add_alternatives(frame, with_next=with_next)
-            yield frame
+    work = ChunkTask(framing, tuple(one.spec for one in prepared.channels), preferred)
+    for made in _planned(table, pieces, work, compiled, workers):
+        for frame, of_channel in zip(made.frames, timed, strict=True):
+            of_channel.apply(frame)
+        choice = Choice(made.frames, compiled, preferences(made.preferred, names, strange))
+        frame = choice.chosen()
+        if not repeats:
+            across.apply(frame, choice.keys())
+        choice.add_alternatives(frame, with_next=with_next)
+        yield frame
     table.finish()
 
 
 def _planned(
-    table: Table, pieces: Iterator[Piece], work: ChunkTask, compiled: CompiledSpec, workers: Workers | None
-) -> Iterator[Frame]:
-    """Yield the frames after the stages. Emails are made here, one frame at a time, because those of a whole piece of
-    the file, as a worker would return them, do not fit into memory."""
-    if compiled.contents_are_large:
-        for piece in pieces:
-            framed = work.framing(piece)
-            table.count(framed)
-            frames = framed.frames
-            while frames:  # popped, because a frame keeps what the stages add to it
-                yield run_stages(frames.pop(0), compiled)
-        return
+    table: Table,
+    pieces: Iterator[Piece],
+    work: ChunkTask,
+    compiled: Sequence[CompiledSpec],
+    workers: Workers | None,
+) -> Iterator[PlannedRows]:
+    """Yield the chunks after the stages. Emails are made one chunk at a time, because those of a whole piece of the
+    file do not fit into memory."""
+    if workers is None or any(one.contents_are_large for one in compiled):
+        pieces = _frames(table, pieces, work.framing)
+        work = replace(work, framing=as_they_are)
     stream = workers.map(pieces, work) if workers else (work.planned(piece, compiled) for piece in pieces)
-    for framed in stream:
+    for planned_piece in stream:
+        if work.framing is not as_they_are:
+            table.count(planned_piece.as_read)
+        yield from planned_piece.chunks
+
+
+def _frames(table: Table, pieces: Iterator[Piece], framing: Callable[[Piece], Framed]) -> Iterator[Frame]:
+    """Yield the rows of the table, one chunk at a time."""
+    for piece in pieces:
+        framed = framing(piece)
         table.count(framed)
-        yield from framed.frames
+        while framed.frames:
+            yield framed.frames.pop(0)
 
 
 class AcrossRows:

@@ -17,14 +17,11 @@ from a2pcli.addresses.columns import read_column
 from a2pcli.addresses.kinds import Kind
 from a2pcli.addresses.totals import MAYBE_TOTAL, TOTAL, Verdict, judge_rows
 from a2pcli.contacts.number_regions import number_regions, residences
-from a2pcli.contacts.rows import Piece
-from a2pcli.contacts.table import Framed, Framing
 from a2pcli.content.encoding import measure_column
 from a2pcli.content.fitness import characters
 from a2pcli.content.smart import plain_column
 from a2pcli.content.special import SpecialCharacters
 from a2pcli.content.templates import MessageTemplate
-from a2pcli.dataclass import dataclass
 from a2pcli.frame import Frame, one_piece
 from a2pcli.planning.consent import consented
 from a2pcli.planning.contents import composed
@@ -379,21 +376,3 @@ def _render(frame: Frame, rows: Mask, template: MessageTemplate) -> pa.Array:
 
 
 __all__ = ["NOBODY", "RESULT_COLUMNS", "STAGES", "run_stages"]
-
-
-@dataclass(frozen=True, slots=True)
-class ChunkTask:
-    """How pieces of the file become rows, and what to plan with them."""
-
-    framing: Framing
-    spec: PlanSpec
-
-    def planned(self, piece: Piece, compiled: CompiledSpec) -> Framed:
-        """Return the planned rows of a piece. ``compiled`` is the spec, compiled in this process."""
-        return planned_piece(self.framing, piece, compiled)
-
-
-def planned_piece(framing: Framing, piece: Piece, compiled: CompiledSpec) -> Framed:
-    """Return the planned rows of a piece of the contacts file."""
-    framed = framing(piece)
-    return Framed([run_stages(frame, compiled) for frame in framed.frames], framed.blank)

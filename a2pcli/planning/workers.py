@@ -21,6 +21,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -33,15 +34,16 @@ if TYPE_CHECKING:  # small plans need none of it
     from multiprocessing.process import BaseProcess
 
     from a2pcli.contacts.rows import Piece
-    from a2pcli.contacts.table import Framed, Framing
     from a2pcli.planning.spec import CompiledSpec, PlanSpec
-    from a2pcli.planning.stages import ChunkTask
+    from a2pcli.planning.tasks import ChunkTask, PlannedPiece
 
-    Task = tuple[Piece, Future[Framed]]
+    Task = tuple[Piece, Future[PlannedPiece]]
     """A piece of the contacts file, and the future of its planned rows."""
 
 SMALL = 4_000_000
 """Size of contacts in bytes below which a worker costs more than it saves (about 60,000 rows)."""
+SMALL_EMAILS = 300_000
+"""The same for contacts who get HTML emails (about 5,000): each takes 0.2 ms, a hundred times as long as a text."""
 
 AT_ONCE = 2
 """Chunks that a worker has at a time: one in work and the next."""
@@ -53,32 +55,37 @@ class Workers:
     def __init__(self, count: int) -> None:
         self.count = count
         self._tasks: queue.SimpleQueue[Task | None] = queue.SimpleQueue()
-        self._compiling: PlanSpec | None = None
+        self._compiling: tuple[PlanSpec, ...] = ()
         # NumPy would start a thread per core for linear algebra, which is not used: 1% of a plan (measured).
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         with _deaf_to_ctrl_c():
             self._workers = [_Worker(self._tasks) for _ in range(count)]
 
     @classmethod
-    def for_size(cls, size: int | None) -> Workers | None:
-        """Start workers for a contacts file of ``size`` bytes (None: unknown); return None if one process is faster."""
-        if size is not None and size < SMALL:
+    def for_size(cls, size: int | None, *, emails: bool = False) -> Workers | None:
+        """Start workers for a contacts file of ``size`` bytes (None: unknown); return None if one process is faster.
+
+        ``emails``: each row becomes an HTML email, which leaves the caller so little to do that there is a worker for
+        each processor.
+        """
+        if size is not None and size < (SMALL_EMAILS if emails else SMALL):
             return None
-        return cls(max(1, (os.cpu_count() or 1) - 1))
+        return cls(max(1, (os.cpu_count() or 1) - (not emails)))
 
-    def compile(self, spec: PlanSpec) -> None:
-        """Let the processes compile a plan's spec, while the caller has other things to do before it reads pieces."""
-        self._compiling = spec
+    def compile(self, specs: tuple[PlanSpec, ...]) -> None:
+        """Let the processes compile a plan's specs, one for each channel, while the caller has other things to do
+        before it reads pieces."""
+        self._compiling = specs
         for worker in self._workers:
-            worker.compile(spec)
+            worker.compile(specs)
 
-    def map(self, pieces: Iterable[Piece], work: ChunkTask) -> Iterator[Framed]:
+    def map(self, pieces: Iterable[Piece], work: ChunkTask) -> Iterator[PlannedPiece]:
         """Yield the planned pieces in order. Pieces are read only as there is room, so memory stays bounded."""
-        if self._compiling is not work.spec:
-            self.compile(work.spec)
+        if [*map(id, self._compiling)] != [*map(id, work.specs)]:
+            self.compile(work.specs)
         for worker in self._workers:
-            worker.begin(work.framing)
-        ahead: deque[Future[Framed]] = deque()
+            worker.begin(replace(work, specs=()))
+        ahead: deque[Future[PlannedPiece]] = deque()
         for piece in pieces:
             ahead.append(self._submit(piece))
             if len(ahead) > AT_ONCE * self.count:
@@ -86,10 +93,10 @@ class Workers:
         while ahead:
             yield ahead.popleft().result()
 
-    def _submit(self, piece: Piece) -> Future[Framed]:
+    def _submit(self, piece: Piece) -> Future[PlannedPiece]:
         from concurrent.futures import Future
 
-        planned: Future[Framed] = Future()
+        planned: Future[PlannedPiece] = Future()
         self._tasks.put((piece, planned))
         if any(worker.died for worker in self._workers):
             _fail(self._tasks, _died())
@@ -144,13 +151,13 @@ class _Worker:
         self.died = False
         self._threads: list[threading.Thread] = []
 
-    def compile(self, spec: PlanSpec) -> None:
-        """Send the process a spec to compile."""
-        self._start(self._send, spec)
+    def compile(self, specs: tuple[PlanSpec, ...]) -> None:
+        """Send the process specs to compile."""
+        self._start(self._send, specs)
 
-    def begin(self, framing: Framing) -> None:
-        """Start the thread that serves the process, which was sent a spec."""
-        self._start(self._serve, framing, *self._threads)
+    def begin(self, work: ChunkTask) -> None:
+        """Start the thread that serves the process, which was sent the specs."""
+        self._start(self._serve, work, *self._threads)
 
     def _start(self, work: Callable[..., None], *arguments: object) -> None:
         self._threads.append(threading.Thread(target=work, args=arguments, daemon=True))
@@ -165,16 +172,16 @@ class _Worker:
                 thread.join(0.1)
         self._pipe.close()
 
-    def _send(self, spec: PlanSpec) -> None:
+    def _send(self, specs: tuple[PlanSpec, ...]) -> None:
         with suppress(OSError):  # the thread that sends pieces notices it too, and says so
-            self._pipe.send(spec)
+            self._pipe.send(specs)
 
-    def _serve(self, framing: Framing, *before: threading.Thread) -> None:
-        given: deque[Future[Framed]] = deque()
+    def _serve(self, work: ChunkTask, *before: threading.Thread) -> None:
+        given: deque[Future[PlannedPiece]] = deque()
         try:
             for thread in before:
                 thread.join()
-            self._pipe.send(framing)
+            self._pipe.send(work)
             while True:
                 task = self._next(wait=not given) if len(given) < AT_ONCE else None
                 if task is not None:
@@ -198,12 +205,12 @@ class _Worker:
         return None
 
 
-def _settle(planned: Future[Framed], answer: tuple[Framed | None, Exception | None]) -> None:
-    framed, error = answer
+def _settle(planned: Future[PlannedPiece], answer: tuple[PlannedPiece | None, Exception | None]) -> None:
+    made, error = answer
     if error is not None:
         planned.set_exception(error)
-    elif framed is not None:
-        planned.set_result(framed)
+    elif made is not None:
+        planned.set_result(made)
 
 
 def _died() -> LedgerError:
@@ -211,7 +218,7 @@ def _died() -> LedgerError:
 
 
 def _fail(
-    tasks: queue.SimpleQueue[Task | None], error: Exception, given: Iterable[Future[Framed]] = ()
+    tasks: queue.SimpleQueue[Task | None], error: Exception, given: Iterable[Future[PlannedPiece]] = ()
 ) -> None:
     """Fail the given tasks and all queued ones, so that no consumer waits forever."""
     for planned in given:
@@ -224,15 +231,15 @@ def _fail(
 
 
 def _work(connection: Connection) -> None:
-    """Run in a worker process: receive the spec, how pieces are read, then pieces; end when the parent is gone."""
+    """Run in a worker process: receive the specs, the task, then pieces; end when the parent is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    import a2pcli.planning.stages  # noqa: F401 - while the parent is still opening files
+    import a2pcli.planning.tasks  # noqa: F401 - while the parent is still opening files
 
     gc.freeze()
     pipe = MessagePipe(connection)
     with suppress(EOFError, OSError):
         compiled, failed = _compiled(pipe.receive())
-        framing: Framing = pipe.receive()
+        work: ChunkTask = pipe.receive()
         pieces: queue.SimpleQueue[Piece] = queue.SimpleQueue()
         threading.Thread(target=_receive, args=(pipe, pieces), daemon=True).start()
         while True:
@@ -240,15 +247,15 @@ def _work(connection: Connection) -> None:
             if compiled is None:
                 pipe.send((None, failed))
             else:
-                _plan(pipe, framing, compiled, piece)
+                _plan(pipe, work, compiled, piece)
             del piece
 
 
-def _compiled(spec: PlanSpec) -> tuple[CompiledSpec | None, Exception | None]:
+def _compiled(specs: tuple[PlanSpec, ...]) -> tuple[list[CompiledSpec] | None, Exception | None]:
     from a2pcli.planning.spec import CompiledSpec
 
     try:
-        return CompiledSpec(spec), None
+        return [CompiledSpec(one) for one in specs], None
     except Exception as error:
         return None, _sendable(error)
 
@@ -262,12 +269,10 @@ def _receive(pipe: MessagePipe, pieces: queue.SimpleQueue[Piece]) -> None:
             os._exit(1)  # the parent is gone, so any work is useless
 
 
-def _plan(pipe: MessagePipe, framing: Framing, compiled: CompiledSpec, piece: Piece) -> None:
-    from a2pcli.planning.stages import planned_piece
-
-    answer: tuple[Framed | None, Exception | None]
+def _plan(pipe: MessagePipe, work: ChunkTask, compiled: list[CompiledSpec], piece: Piece) -> None:
+    answer: tuple[PlannedPiece | None, Exception | None]
     try:
-        answer = planned_piece(framing, piece, compiled), None
+        answer = work.planned(piece, compiled), None
     except Exception as error:
         answer = None, _sendable(error)
     pipe.send(answer)

@@ -27,6 +27,9 @@ from a2pcli.regular import read_regular
 LONGEST_LINE = 990
 """Maximum length of a line in octets; SMTP allows 998."""
 
+_ONE_WORD = 36
+"""Octets that fit, as Base64, into one encoded word on a line of 76 after a short name."""
+
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _NAME = re.compile(r"[!-9;-~]+")
 _ADDRESS = re.compile(r"[^\s<>@\x00-\x1f\x7f]+@[^\s<>@\x00-\x1f\x7f]+")
@@ -153,7 +156,10 @@ def header(name: str, value: str) -> str:
         return f"{name}: {value}\r\n"
     if value.isascii() and len(name) + len(value) < LONGEST_LINE:
         return f"{name}: {value}\r\n"
-    value.encode()
+    octets = value.encode()
+    if not value.isascii() and len(octets) <= _ONE_WORD and len(name) <= 12:
+        # One encoded word (RFC 2047): ``Header`` takes 0.1 ms to come to much the same.
+        return f"{name}: =?utf-8?b?{base64.b64encode(octets).decode()}?=\r\n"
     encoded = Header(value, "utf-8", header_name=name, maxlinelen=76).encode(linesep="\r\n")
     return f"{name}: {encoded}\r\n"
 
