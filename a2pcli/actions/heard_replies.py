@@ -23,7 +23,7 @@ from a2pcli.errors import InvalidInput, LedgerError
 from a2pcli.ledger.records import now_ms
 from a2pcli.ledger.replies import KeptReply
 from a2pcli.ledger.sender_names import sender_scope
-from a2pcli.rules.keywords import Meaning, classify
+from a2pcli.rules.keywords import Meaning, classify, means_everything
 
 if TYPE_CHECKING:
     from a2pcli.actions.incoming import AsksPeople
@@ -122,9 +122,11 @@ class ReplyDesk:
             self._ledger.replies.add([kept], source, keep_texts=texts, now=now)
             is_stop = one.is_opt_out or meaning is Meaning.STOP
             return TakenReply(is_unreadable=True, is_unreadable_stop=is_stop)
-        programme = self._ledger.replies.programme_of(address, now if at is None else at)
+        programme = self._ledger.replies.programme_of(
+            address, now if at is None else at, gateway=gateway, to=one.to
+        )
+        scope = self._scope(one.text, programme, one.to, gateway)
         programme = programme or self._settings.settings.programme
-        scope = self._scope(programme, one.to, gateway)
         question, is_asked = self._asked(address, gateway, one.to, now)
         done = handle_reply(
             self._ledger, address, one.text, scope,
@@ -160,9 +162,11 @@ class ReplyDesk:
             log.warning("a reply was stored and not answered: %s", type(error).__name__)
             return None
 
-    def _scope(self, programme: str | None, to: str | None, gateway: str) -> Scope:
-        """What a STOP is for, as the settings say; everything if it cannot be told."""
+    def _scope(self, text: str, programme: str | None, to: str | None, gateway: str) -> Scope:
+        """What a STOP is for, as the settings say; everything if it says so, or if it cannot be told."""
         wanted = self._settings.settings.replies.scope
+        if means_everything(text):
+            return EVERYTHING
         if wanted == "programme" and programme:
             return Scope("programme", programme)
         if wanted == "sender" and to:

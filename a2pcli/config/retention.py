@@ -59,7 +59,7 @@ class Retention(BaseModel):
     plans: Age = Field("30 days", description="Plans that were never sent")
     contacted: Age = Field(
         "400 days",
-        description="When each person was messaged, for frequency caps: keep it longer than the longest cap",
+        description="When each person was messaged, for caps and replies: keep it longer than the longest cap",
     )
 
     def people(self, purpose: str | None) -> int | None:

@@ -1,7 +1,8 @@
 """Frequency caps: the maximum number of messages to one person within a period, over all runs, checked at every claim.
 
-``contacted`` holds one row for each message that a person got or may have got: it is inserted by the transaction
-that writes the intent, and deleted if the message was not accepted. A claim for a run with a cap excludes
+``contacted`` holds one row for each message that a person got or may have got, except one-time codes: it is inserted by
+the transaction that writes the intent, and deleted if the message was not accepted. Those of marketing count for caps;
+the others tell what a reply is to. A claim for a run with a cap excludes
 all others (SQLite has one writer; PostgreSQL takes a lock until the commit), so two runs never both think that
 they send the last message that is allowed.
 """
@@ -97,6 +98,11 @@ def counted(purpose: str | None) -> bool:
     return purpose == "marketing"
 
 
+def noted(purpose: str | None) -> bool:
+    """Whether ``contacted`` has the messages of this purpose."""
+    return purpose != "otp"
+
+
 def of_run(run: Run) -> tuple[Cap, ...]:
     """Return the caps of every message of the run: its campaign's, its programme's and the settings'."""
     return tuple(Cap(**one) for one in run.sending.get("caps") or ()) if counted(run.purpose) else ()
@@ -108,22 +114,22 @@ _note = PreparedStatement(
     .values(
         {
             name: bindparam(f"b_{name}")
-            for name in ("message", "address", "at", "campaign", "programme", "subject")
+            for name in ("message", "address", "at", "campaign", "programme", "subject", "counts")
         }
     ),
-    *(f"b_{name}" for name in ("message", "address", "at", "campaign", "programme", "subject")),
+    *(f"b_{name}" for name in ("message", "address", "at", "campaign", "programme", "subject", "counts")),
 )
 _forget = PreparedStatement(delete(contacted).where(_c.message == bindparam("b_message")), "b_message")
 _contacts = (
     select(_c.address, _c.at, _c.campaign, _c.programme, _c.subject)
-    .where(_c.address.in_(bindparam("addresses", expanding=True)), _c.at > bindparam("since"))
+    .where(_c.address.in_(bindparam("addresses", expanding=True)), _c.at > bindparam("since"), _c.counts == 1)
     .order_by(_c.at)
 )
 
 
 def note(connection: Connection, run: Run, claims: Iterable[tuple[int, str]], now: int) -> None:
     """Record that these messages (id, address) are with the gateway from ``now`` on."""
-    about = (now, run.campaign, run.programme or "", run.subject or "")
+    about = (now, run.campaign, run.programme or "", run.subject or "", int(counted(run.purpose)))
     _note.run(connection, [(id, address, *about) for id, address in claims])
 
 
@@ -139,7 +145,7 @@ def lock(connection: Connection) -> None:
 
 
 def contacts_of(connection: Connection, addresses: Sequence[str], since: int) -> dict[str, list[Contact]]:
-    """Return the messages that these addresses got after ``since`` (UTC ms), oldest first."""
+    """Return the messages that count and that these addresses got after ``since`` (UTC ms), oldest first."""
     found: dict[str, list[Contact]] = defaultdict(list)
     for first in range(0, len(addresses), MOST_ADDRESSES):
         values = {"addresses": addresses[first : first + MOST_ADDRESSES], "since": since}
@@ -210,7 +216,7 @@ def enough(
 ) -> Iterator[tuple[str, int]]:
     """Yield the addresses that reached the cap, and when each may get the next message (UTC ms)."""
     span = cap.seconds * 1000
-    chosen = [_c.at > now - span]
+    chosen = [_c.at > now - span, _c.counts == 1]
     if cap.scope == PROGRAMME:
         chosen.append(_c.programme == programme)
     elif cap.scope == CAMPAIGN:

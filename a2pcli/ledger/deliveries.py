@@ -169,7 +169,7 @@ def _accept(
                 return 0
             if row["state"] not in spending.SPENT:
                 spending.was_paid(connection, run, row["currency"], row["cost"])
-            if row["state"] != State.UNKNOWN and caps.counted(run.purpose):
+            if row["state"] != State.UNKNOWN and caps.noted(run.purpose):
                 caps.forget(connection, [row["id"]])
                 caps.note(connection, run, [(row["id"], row["address"])], values["claimed_at"])
     except IntegrityError:

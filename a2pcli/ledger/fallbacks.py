@@ -209,7 +209,7 @@ def _follow(
     attempt_counts.add(connection, run.number, [one.id for one in made.values()])
     for how, ids in notes.items():
         outcomes.note_each(connection, run, ids, now, kind=EVENT, detail=how)
-    if caps.counted(run.purpose):
+    if caps.noted(run.purpose):
         caps.forget(connection, list(made))
     return made
 
@@ -248,7 +248,7 @@ def take_back(connection: Connection, run: Run, followed: Sequence[int], now: in
         if found is None:
             continue
         back += _took_back(connection, run, id, now)
-        if caps.counted(run.purpose) and found.address is not None:
+        if caps.noted(run.purpose) and found.address is not None:
             caps.forget(connection, [id])
             caps.note(connection, run, [(id, found.address)], found.claimed_at)
     if back:

@@ -362,19 +362,17 @@ def _lists(context: CheckContext) -> Iterator[Finding]:
 
 
 def _caps(context: CheckContext) -> Iterator[Finding]:
-    """Check that messages counted for caps were, or may have been, accepted."""
+    """Check that messages noted for caps and replies were, or may have been, accepted."""
     m = contacted.c.message
     taken = [str(state) for state in TAKEN]
     query = select(func.count(), func.min(m)).select_from(contacted.join(attempts, _a.id == m))
     count, least = context.connection.execute(query.where(_a.state.not_in(taken))).one()
     if count:
-        yield Finding(
-            "caps", f"{_many(count, 'message')} counted for frequency caps were not accepted{first(least)}"
-        )
+        yield Finding("caps", f"{_many(count, 'message')} noted as sent were not accepted{first(least)}")
     run = m // ROWS_PER_RUN
     lost = select(func.count()).select_from(contacted).where(run.not_in(select(_r.number)))
     if count := context.connection.execute(lost).scalar_one():
-        yield Finding("left-over", f"{_many(count, 'message')} counted for frequency caps belong to no run")
+        yield Finding("left-over", f"{_many(count, 'message')} noted as sent belong to no run")
 
 
 def _strays(context: CheckContext, table: Table, run: Any) -> Iterator[Finding]:

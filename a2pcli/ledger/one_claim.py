@@ -226,7 +226,7 @@ class Claim:
             had = str(Reason.ALREADY_SENT)
             skipped += [(row, had, None, None) for row in good if row.id not in ids]
         self._skip_fresh(skipped)
-        if caps.counted(self.run.purpose):
+        if caps.noted(self.run.purpose):
             caps.note(self.connection, self.run, [(row.id, row.address) for row in taken], self.now)
         spellings = {row.id: row.spelling for row in taken if row.spelling is not None}
         contents = {row.id: row.content for row in taken if row.content is not None}
@@ -296,7 +296,7 @@ class Claim:
             self._skip(
                 [(row[ID], str(Reason.ALREADY_SENT), None, None) for row in good if row[ID] not in ids]
             )
-        if caps.counted(self.run.purpose):
+        if caps.noted(self.run.purpose):
             caps.note(self.connection, self.run, [(row[ID], row[ADDRESS]) for row in taken], self.now)
         self.of_waiting += len(taken)
         first = {id: one for id, one in beside.items() if not is_later(id)}

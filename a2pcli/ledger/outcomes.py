@@ -113,7 +113,7 @@ def settle(connection: Connection, run: Run, settled: Sequence[Settled], now: in
             # A planned row always has a due time, even if it is now: the next claim finds it by that.
             due_at = (now if one.due_at is None else one.due_at) if one.state is State.PLANNED else None
             back.append((state, detail, code, gateway_id, 0 if one.counted else 1, now, due_at, id))
-    if caps.counted(run.purpose):
+    if caps.noted(run.purpose):
         caps.forget(connection, [one.message_id for one in settled if one.state not in caps.TAKEN])
     if never := [(one.message_id,) for one in settled if one.is_never_handed_over]:
         _uncount.run(connection, never, counted=False)
@@ -176,7 +176,7 @@ def settle_late(connection: Connection, run: Run, settled: Sequence[Settled], no
                 )
             ],
         )
-    if caps.counted(run.purpose):
+    if caps.noted(run.purpose):
         not_taken = {one.message_id for one in settled if one.state not in caps.TAKEN}
         caps.forget(connection, [id for id in taken if id in not_taken])
     changed(connection, run)
@@ -220,7 +220,7 @@ def release(connection: Connection, run: Run, message_ids: Sequence[int], *, cou
 
     ``counted``: their cost may be included in the sum shared by the run's senders.
     """
-    if caps.counted(run.purpose):
+    if caps.noted(run.purpose):
         caps.forget(connection, message_ids)
     if counted:
         spending.came_back(connection, run, message_ids)
@@ -229,7 +229,7 @@ def release(connection: Connection, run: Run, message_ids: Sequence[int], *, cou
 
 def hold_back(connection: Connection, run: Run, due: Mapping[int, int], reason: Reason | None) -> int:
     """Claims for which a quota or a gateway has no room wait, each until its moment (UTC milliseconds)."""
-    if caps.counted(run.purpose):
+    if caps.noted(run.purpose):
         caps.forget(connection, list(due))
     why = None if reason is None else str(reason)
     return _hold_back.run(connection, [(why, until, id) for id, until in due.items()])

@@ -13,9 +13,13 @@ from a2pcli.dataclass import dataclass
 from a2pcli.ledger.core import SubStore
 from a2pcli.ledger.plans import run_from_row
 from a2pcli.ledger.records import Run, now_ms
-from a2pcli.ledger.tables import contacted, replies, runs
+from a2pcli.ledger.sender_names import sender_key
+from a2pcli.ledger.tables import attempts, contacted, replies, runs
 
-_r, _c = replies.c, contacted.c
+_r, _c, _a = replies.c, contacted.c, attempts.c
+
+LOOKED_AT = 100
+"""The newest messages to a person among which the one is that they reply to."""
 
 STOP = "stop"
 """The ``kind`` of a reply that opts out."""
@@ -94,12 +98,16 @@ class Replies(SubStore):
             ).scalar()
             return found
 
-    def programme_of(self, address: str, until: int) -> str | None:
-        """Return the programme of the newest message to the person up to a time (UTC ms); None if it had none."""
-        theirs = _c.address.in_(forms_of(address)) & (_c.at <= until)
-        query = select(_c.programme).where(theirs).order_by(_c.at.desc(), _c.message.desc()).limit(1)
+    def programme_of(self, address: str, until: int, *, gateway: str, to: str | None) -> str | None:
+        """Return the programme of the newest message to the person, up to a time (UTC ms), that a reply to this sender
+        by this gateway can be to; None if it had none, or there is no such message.
+
+        A message from another number is not what they reply to. Of one whose sender the gateway chose, or whose sender
+        is a name, only the gateway is known.
+        """
         with self._ledger.reading() as connection:
-            return connection.execute(query).scalar() or None
+            found = _newest(connection, address, until, gateway, to)
+            return found[1] or None if found is not None else None
 
     def row_of_newest(self, address: str, until: int) -> tuple[Run, int] | None:
         """Return the run of the newest message to the person up to a time (UTC ms), and the line of their row in its
@@ -109,9 +117,10 @@ class Replies(SubStore):
         from a2pcli.ledger.history import of_person
 
         with self._ledger.reading() as connection:
-            found = _newest_message(connection, address, until)
-            if found is None:
+            newest = _newest(connection, address, until)
+            if newest is None:
                 return None
+            found = newest[0]
             for row in of_person(connection, Person(address).searched(), None, now_ms()):
                 if message_of(int(row["id"])) == message_of(found) and row["line"] is not None:
                     query = select(runs).where(runs.c.number == row["run"])
@@ -142,15 +151,37 @@ class Replies(SubStore):
 
 
 def _answered(connection: Connection, one: KeptReply, now: int) -> int | None:
-    """Return the newest message to the person before the reply."""
-    return _newest_message(connection, one.address, now if one.at is None else one.at)
+    """Return the newest message to the person that the reply can be to."""
+    found = _newest(connection, one.address, now if one.at is None else one.at, one.gateway, one.recipient)
+    return None if found is None else found[0]
 
 
-def _newest_message(connection: Connection, address: str, until: int) -> int | None:
-    """Return the newest message to a person up to a time, among those counted for caps, which are indexed by
-    address."""
-    theirs = _c.address.in_(forms_of(address)) & (_c.at <= until)
-    found: int | None = connection.execute(
-        select(_c.message).where(theirs).order_by(_c.at.desc(), _c.message.desc()).limit(1)
-    ).scalar()
-    return found
+def _newest(
+    connection: Connection, address: str, until: int, gateway: str = "", to: str | None = None
+) -> tuple[int, str] | None:
+    """Return the newest message to a person, up to a time, that a reply to this sender by this gateway can be to, and
+    its programme. One-time codes are none."""
+    query = (
+        select(
+            _c.message, _c.programme, func.coalesce(_a.sender, runs.c.sender),
+            func.coalesce(_a.gateway, runs.c.gateway),
+        )
+        .select_from(contacted)
+        .outerjoin(attempts, _a.id == _c.message)
+        .outerjoin(runs, runs.c.number == _a.run)
+        .where(_c.address.in_(forms_of(address)), _c.at <= until)
+        .order_by(_c.at.desc(), _c.message.desc())
+        .limit(LOOKED_AT)
+    )  # fmt: skip
+    for message, programme, sender, by in connection.execute(query):
+        if _can_be_to(to, gateway, sender, by):
+            return int(message), programme
+    return None
+
+
+def _can_be_to(to: str | None, gateway: str, sender: str | None, by: str | None) -> bool:
+    """Whether a reply ``to`` a sender, which came by ``gateway``, can be to a message from ``sender`` by a gateway."""
+    theirs, ours = sender_key(to or ""), sender_key(sender or "")
+    if theirs.isdigit() and ours.isdigit():
+        return theirs == ours
+    return not by or not gateway or by == gateway

@@ -96,6 +96,7 @@ _TYPES = {
     **dict.fromkeys(("b_id", "b_message", "b_now", "b_at", "b_due_at", "b_run", "b_uncounted"), "bigint"),
     **dict.fromkeys(("b_until", "b_cost"), "bigint"),
     "b_parts": "smallint",
+    "b_counts": "integer",
 }
 """PostgreSQL types of the values that are not text."""
 

@@ -338,7 +338,8 @@ clocks = Table(
     Column("spec", Text, nullable=False),
 )
 
-# Who was messaged when, for caps: a row from the claim on, deleted if the message was not accepted.
+# Who was messaged when, for caps, and to tell what a reply is to: a row from the claim on, deleted if the message was
+# not accepted.
 contacted = Table(
     "contacted",
     metadata,
@@ -353,6 +354,8 @@ contacted = Table(
     Column("campaign", Text, nullable=False),
     Column("programme", Text, nullable=False, server_default=""),
     Column("subject", Text, nullable=False, server_default=""),
+    # Whether it counts for caps: 1 or 0.
+    Column("counts", Integer, nullable=False, server_default="1"),
 )
 Index("contacted_address", contacted.c.address, contacted.c.at)
 

@@ -80,6 +80,7 @@ class _Words:
     lone_signs: tuple[str, ...]
     tapbacks: re.Pattern[str]
     inside: re.Pattern[str]
+    everything: re.Pattern[str]
 
 
 def classify(
@@ -113,6 +114,15 @@ def classify(
     if found is not None:
         return Reply(found)
     return _in_other_words(text, seen, said, words, own)
+
+
+def means_everything(text: str) -> bool:
+    """Whether an opt-out says that it is for every message, whatever opt-outs are usually for.
+
+    >>> means_everything("STOPALL"), means_everything("STOP")
+    (True, False)
+    """
+    return _words().everything.search(plain(visible(text[:LONGEST]))) is not None
 
 
 def _in_other_words(text: str, seen: str, said: str, words: _Words, own: frozenset[str]) -> Reply:
@@ -285,6 +295,7 @@ def _words() -> _Words:
         inside=re.compile(
             rf"{stop.inside.pattern}|(?<!\S)(?:st[o0]p\S*|{'|'.join(map(re.escape, misspelt))})(?!\S)"
         ),
+        everything=re.compile("|".join(data["everything"])),
     )
 
 

@@ -161,9 +161,9 @@ def test_a_retry_counts_once_and_is_capped_if_another_came_first(ledger: Ledger)
 
 
 def test_other_purposes_are_neither_bound_nor_counted(ledger: Ledger) -> None:
-    send(ledger, run_of(ledger, "receipts", purpose="transactional"))
-    assert contacts(ledger) == []
-    send(ledger, run_of(ledger, "a"))
+    assert send(ledger, run_of(ledger, "receipts", [cap()], purpose="transactional")) == [number(1)]
+    assert send(ledger, run_of(ledger, "orders", [cap()], purpose="transactional")) == [number(1)]
+    assert send(ledger, run_of(ledger, "a", [cap()])) == [number(1)]
     assert send(ledger, run_of(ledger, "codes", [cap()], purpose="otp")) == [number(1)]
 
 

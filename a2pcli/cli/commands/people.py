@@ -187,7 +187,7 @@ _TABLES = {
     "survey_sessions": ("survey", "surveys", " that the person was asked in removed"),
     "survey_answers": ("answer", "answers", " to surveys removed"),
     "reachability": ("record", "records", " about whom a channel reaches removed"),
-    "contacted": ("entry", "entries", " that counted for frequency caps removed"),
+    "contacted": ("entry", "entries", " about when they were messaged removed"),
     "consents": ("consent", "consents", " removed"),
     "suppressions": ("opt-out", "opt-outs", " replaced by a keyed hash"),
     "sentences": ("sentence", "sentences", " elsewhere that contained the number removed"),

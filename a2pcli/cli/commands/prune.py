@@ -96,7 +96,7 @@ def _document(found: Pruned | None, dry_run: bool) -> dict[str, Any]:
 
 
 _KINDS = {
-    "contacted": "entries that counted for frequency caps",
+    "contacted": "entries about who was messaged when",
     "replies": "replies",
     "answers": "messages outside of campaigns",
     "codes": "one-time passwords",
