@@ -125,7 +125,7 @@ class ReplyDesk:
         programme = self._ledger.replies.programme_of(
             address, now if at is None else at, gateway=gateway, to=one.to
         )
-        scope = self._scope(one.text, programme, one.to, gateway)
+        scope = scope_of_stop(self._settings, one.text, programme, one.to, gateway)
         programme = programme or self._settings.settings.programme
         question, is_asked = self._asked(address, gateway, one.to, now)
         done = handle_reply(
@@ -162,17 +162,6 @@ class ReplyDesk:
             log.warning("a reply was stored and not answered: %s", type(error).__name__)
             return None
 
-    def _scope(self, text: str, programme: str | None, to: str | None, gateway: str) -> Scope:
-        """What a STOP is for, as the settings say; everything if it says so, or if it cannot be told."""
-        wanted = self._settings.settings.replies.scope
-        if means_everything(text):
-            return EVERYTHING
-        if wanted == "programme" and programme:
-            return Scope("programme", programme)
-        if wanted == "sender" and to:
-            return Scope("sender", sender_scope(to, gateway))
-        return EVERYTHING
-
     def _address_of(self, sender: str, channel: str) -> str | None:
         """Return the address of whoever wrote, of the kind that the channel has or that it looks like.
 
@@ -181,6 +170,21 @@ class ReplyDesk:
         if of.kind is Kind.PHONE and kind_meant(sender)[0] is Kind.PHONE:
             return any_number(sender, region).number
         return any_address(sender, region, of.network).address
+
+
+def scope_of_stop(
+    settings: LoadedSettings, text: str, programme: str | None, to: str | None, gateway: str
+) -> Scope:
+    """What a STOP is for, as the settings say; everything if it says so, or if it cannot be told. ``programme`` is that
+    of the message that it is to."""
+    wanted = settings.settings.replies.scope
+    if means_everything(text):
+        return EVERYTHING
+    if wanted == "programme" and programme:
+        return Scope("programme", programme)
+    if wanted == "sender" and to:
+        return Scope("sender", sender_scope(to, gateway))
+    return EVERYTHING
 
 
 def is_stop(taken: TakenReply) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from a2pcli.actions.addresses import read_addresses
 from a2pcli.actions.composing import Composer, PeopleData
 from a2pcli.actions.confirming import HELP, START, STOP, ConfirmationTexts
+from a2pcli.actions.heard_replies import scope_of_stop
 from a2pcli.actions.replies import stop_keywords
 from a2pcli.actions.reply_rules import UNMATCHED, ReplyRules, Where, load_rules, rules_path
 from a2pcli.actions.responding import can_be_answered
@@ -65,11 +66,11 @@ def try_reply(
 ) -> Trial:
     """Return what would be done with a reply of a person. ``looks_up``: look-ups are made for real."""
     settings = project.settings()
-    person = _Person.of(project, settings, sender)
     gateway = gateway or settings.settings.gateway
     if gateway not in settings.settings.gateways and gateway not in BUILT_IN_GATEWAYS:
         hint = f"known are {', '.join(settings.settings.gateways)}" if settings.settings.gateways else None
         raise UsageError(Problem(f"--gateway {gateway}: there is no such gateway", hint=hint))
+    person = _Person.of(project, settings, sender, gateway, to)
     reply = classify(text, opted_out=bool(person.out_of), keywords=stop_keywords(settings))
     if not can_be_answered(person.address):
         return _nothing(reply, "nothing is sent to a short code or a name")
@@ -77,7 +78,7 @@ def try_reply(
         return _nothing(reply, "the reply is empty")
     kind = {Meaning.STOP: STOP, Meaning.START: START, Meaning.HELP: HELP}.get(reply.meaning)
     if kind in (STOP, HELP) or (kind == START and person.out_of):
-        return _confirmed(settings, str(kind), reply, person, gateway, to)
+        return _confirmed(settings, str(kind), reply, person, text, gateway, to)
     rules = load_rules(settings)
     if rules is None:
         note = "there is no replies.yaml: the reply goes to the inbox"
@@ -90,20 +91,22 @@ class _Person:
     """Who writes, and what the ledger knows of them."""
 
     address: str
+    told: str | None
+    """The programme of the message that the reply is to, if the ledger knows it."""
     programme: str | None
     out_of: tuple[str, ...]
     data: Mapping[str, str]
 
     @staticmethod
-    def of(project: Project, settings: LoadedSettings, sender: str) -> _Person:
+    def of(project: Project, settings: LoadedSettings, sender: str, gateway: str, to: str | None) -> _Person:
         address = read_addresses([sender], settings.settings.region).one()
         now, usual = now_ms(), settings.settings.programme
         with project.existing_ledger() as ledger:
             if ledger is None:
-                return _Person(address, usual, (), {})
+                return _Person(address, None, usual, (), {})
             out_of = tuple(one.scope for one in ledger.optouts.of(address) if one.holds(now))
-            programme = ledger.replies.programme_of(address, now) or usual
-            return _Person(address, programme, out_of, PeopleData(ledger).of(address, now))
+            told = ledger.replies.programme_of(address, now, gateway=gateway, to=to)
+            return _Person(address, told, told or usual, out_of, PeopleData(ledger).of(address, now))
 
 
 def _nothing(reply: Reply, why: str) -> Trial:
@@ -111,10 +114,16 @@ def _nothing(reply: Reply, why: str) -> Trial:
 
 
 def _confirmed(
-    settings: LoadedSettings, kind: str, reply: Reply, person: _Person, gateway: str, to: str | None
+    settings: LoadedSettings,
+    kind: str,
+    reply: Reply,
+    person: _Person,
+    text: str,
+    gateway: str,
+    to: str | None,
 ) -> Trial:
     texts = ConfirmationTexts(settings)
-    scope = settings.settings.replies.scope if kind == STOP else ""
+    scope = scope_of_stop(settings, text, person.told, to, gateway).kind if kind == STOP else ""
     country = any_address(person.address, None).country
     body, why = texts.text(kind, country, programme=person.programme, scope=scope, sender=to), None
     if not texts.sends(gateway):
