@@ -49,7 +49,8 @@ async def callback(request: Request) -> Response:
     await request.body()
     return Response()
 
-app = Starlette(routes=[Route("/callbacks/{gateway}", callback, methods=["GET", "POST"])])
+paths = ("/callbacks/{name}", "/events/{name}")
+app = Starlette(routes=[Route(path, callback, methods=["GET", "POST"]) for path in paths])
 uvicorn.run(app, port=int(sys.argv[1]), log_level="critical", access_log=False, lifespan="off", http="httptools")
 """
 
@@ -78,9 +79,11 @@ async def _post(port: int, mine: list[bytes]) -> int:
     for request in mine:
         writer.write(request)
         head = await reader.readuntil(b"\r\n\r\n")
-        if not head.startswith(b"HTTP/1.1 200"):
+        if not head.startswith(b"HTTP/1.1 20"):
             raise SystemExit(head.decode())
-        good += head.startswith(b"HTTP/1.1 200")
+        length = head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0]
+        await reader.readexactly(int(length or 0))
+        good += 1
     writer.close()
     return good
 
@@ -109,7 +112,7 @@ def measured(
     client.start()
     good, seconds = queue.get()
     client.join()
-    assert good == len(made), f"{good} of {len(made)} were answered with 200"
+    assert good == len(made), f"{good} of {len(made)} were taken"
     return good / seconds, (sum(process.cpu_times()[:2]) - before) / good * 1000
 
 

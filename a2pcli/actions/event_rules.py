@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +16,18 @@ from a2pcli.config.event_maps import READY
 from a2pcli.config.events import FILE, Event, LoadedEvents, cap_of, load_events, parse_span
 from a2pcli.config.load import LoadedCampaign, LoadedSettings, load_campaign
 from a2pcli.config.routes import gateway_or_route, route_named
+from a2pcli.content.prices import parse_budget
 from a2pcli.errors import A2PError, InvalidInput, Problem
-from a2pcli.ledger.records import now_ms
-from a2pcli.ledger.triggers import Limit, NewTrigger
+from a2pcli.ledger.new_triggers import NewTrigger
+from a2pcli.ledger.records import MONEY_UNITS, now_ms
+from a2pcli.ledger.triggers import Budget, Limit
 
 if TYPE_CHECKING:
     from a2pcli.config.events import Broker
 
 DAY = 86_400_000
-LONGEST_KEY = 500
+REMEMBERED = 20_000
+"""Addresses whose reading is remembered, as many events are about the same people."""
 
 
 class EventRule:
@@ -44,6 +48,7 @@ class EventRule:
         self._only = _compiled(("only",), event.only)
         self._digest = _compiled(("digest", "key"), event.digest.key if event.digest else None)
         self._cap = _compiled(("cap", "per"), event.cap.per if event.cap else None)
+        self._address = _reader(loaded, settings)
         self._expires = parse_span(event.expires)
         self._every = parse_span(event.digest.every) if event.digest else 0
 
@@ -51,6 +56,14 @@ class EventRule:
     def limit(self) -> Limit | None:
         """How many messages leave at most, by whatever the event's cap counts by."""
         return None if self.event.cap is None else Limit(*cap_of(self.event.cap))
+
+    @property
+    def budget(self) -> Budget | None:
+        """What the messages of the event may cost within a day."""
+        if self.event.max_cost is None:
+            return None
+        amount, currency = parse_budget(self.event.max_cost)
+        return Budget(int(amount * MONEY_UNITS), currency, DAY, f"{amount:f} {currency} in 24 hours")
 
     def read(
         self,
@@ -124,17 +137,6 @@ class EventRule:
             problems.append(f"time: `{self._time}` is not a time; it takes ISO 8601 or Unix time")
             return now
         return min(found, now)
-
-    def _address(self, columns: Mapping[str, str]) -> str | None:
-        from a2pcli.planning.prepare import phone_policy
-
-        policy = phone_policy(self.loaded, self._settings)
-        for view in self.loaded.views:
-            channel = channel_of(view.campaign.channel)
-            cell = columns.get(channel.column, "")
-            if cell and (found := read_address(cell, channel.kind, policy, channel.network).address):
-                return found
-        return None
 
 
 class EventRules:
@@ -217,6 +219,29 @@ def moment_of(text: str) -> int | None:
     if not 0 <= number < 1e14:
         return None
     return round(number if number >= 1e11 else number * 1000)
+
+
+def _reader(loaded: LoadedCampaign, settings: LoadedSettings) -> Callable[[Mapping[str, str]], str | None]:
+    """Return what finds the address in the columns of an event: that of the first channel that has one."""
+    from a2pcli.planning.prepare import phone_policy
+
+    policy = phone_policy(loaded, settings)
+    channels = dict.fromkeys(channel_of(view.campaign.channel) for view in loaded.views)
+    readers = {
+        one.column: lru_cache(REMEMBERED)(
+            partial(read_address, kind=one.kind, policy=policy, network=one.network)
+        )
+        for one in channels
+    }
+
+    def address(columns: Mapping[str, str]) -> str | None:
+        for column, read in readers.items():
+            cell = columns.get(column, "")
+            if cell and (found := read(cell).address):
+                return found
+        return None
+
+    return address
 
 
 def _compiled(loc: tuple[str, ...], text: str | None) -> Expression | None:

@@ -6,21 +6,22 @@ sender of ``a2pcli listen`` sends; ``trigger`` does all of it at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from a2pcli.actions.event_planning import PlannedEvent, plan_events
 from a2pcli.actions.event_rules import EventRule, EventRules, needed_event_rules
 from a2pcli.addresses.kinds import masked
-from a2pcli.config.events import EVENTS
+from a2pcli.config.events import EVENTS, FILE
 from a2pcli.dataclass import dataclass
-from a2pcli.errors import A2PError, LedgerUnavailable
+from a2pcli.errors import A2PError, InvalidInput, LedgerUnavailable, Problem
 from a2pcli.ledger.answers import Answer, NewAnswer
+from a2pcli.ledger.new_triggers import EXPIRED, WAITING, Trigger
+from a2pcli.ledger.new_triggers import Added as Added
+from a2pcli.ledger.new_triggers import NewTrigger as NewTrigger
 from a2pcli.ledger.records import now_ms
-from a2pcli.ledger.triggers import EXCLUDED, EXPIRED, SENT, WAITING, Trigger
-from a2pcli.ledger.triggers import Added as Added
-from a2pcli.ledger.triggers import NewTrigger as NewTrigger
+from a2pcli.ledger.triggers import EXCLUDED, SENT, Leaving
 from a2pcli.reporting.values import iso, money
 
 if TYPE_CHECKING:
@@ -35,7 +36,13 @@ COUNT = "event_count"
 """The column of a digest that says how many events it holds."""
 
 TOGETHER = 5_000
-"""Events that are planned together."""
+"""Events that are looked at together."""
+
+GROUPS = 500
+"""Messages that are planned together: each of a digest may be made of many events."""
+
+SETTLED_TOGETHER = 50
+"""Messages that are stored in one transaction, so that others wait only briefly for it."""
 
 Tell = Callable[[str], None]
 
@@ -125,69 +132,87 @@ def tried(ledger: Ledger, settings: LoadedSettings, rule: EventRule, new: NewTri
 
 
 def work(
-    ledger: Ledger, settings: LoadedSettings, rules: EventRules, *, tell: Tell, only: Trigger | None = None
+    ledger: Ledger,
+    settings: LoadedSettings,
+    rules: EventRules,
+    *,
+    tell: Tell,
+    only: Trigger | None = None,
+    without: Collection[str] = (),
+    stuck: Tell = lambda _name: None,
 ) -> list[Handled]:
     """Make the messages of events that are due, or of ``only`` this one if it is due. Return what became of each.
 
-    What goes wrong with the events of one name keeps only those waiting; ``tell`` hears of it. With ``only`` it is
-    raised. Raises ``LedgerUnavailable``. Audit: ``event.settle``, ``event.hold``, ``answer.add``.
+    What is wrong with the campaign of one event keeps only its own events waiting; ``tell`` hears of it, and ``stuck``
+    gets the event's name. With ``only`` it is raised. ``without``: these events are left alone. Raises
+    ``LedgerUnavailable``. Audit: ``event.settle``, ``event.hold``, ``answer.add``.
     """
     found: list[Handled] = []
     for name in [only.name] if only is not None else ledger.triggers.due_names():
+        if name in without:
+            continue
         due = ledger.triggers.due(name, TOGETHER, only=None if only is None else only.number)
-        try:
-            found += _of_one_name(ledger, settings, rules.rules.get(name), due, tell)
-        except LedgerUnavailable:
-            raise
-        except Exception as error:
-            if only is not None:
+        for groups in _groups(ledger, due):
+            try:
+                found += _handled(ledger, settings, rules.rules.get(name), groups, tell)
+            except LedgerUnavailable:
                 raise
-            tell(f"events '{name}' wait: {_why(error)}")
+            except Exception as error:
+                if only is not None:
+                    raise
+                tell(f"events '{name}' wait: {_why(error)}")
+                stuck(name)
     return found
-
-
-def _of_one_name(
-    ledger: Ledger, settings: LoadedSettings, rule: EventRule | None, due: Sequence[Trigger], tell: Tell
-) -> Iterator[Handled]:
-    """Settle events of one name; yield what became of each. The last of a group is the newest."""
-    groups = []
-    for group in _groups(ledger, due):
-        if group[-1].until_at <= now_ms():
-            ledger.triggers.settle(group, EXPIRED)
-            yield Handled(tuple(group), EXPIRED)
-        elif group[-1].data is not None:
-            groups.append(group)
-    if not groups:
-        return
-    if rule is None:
-        tell(f"events '{groups[0][0].name}' wait: the event is no longer in events.yaml")
-        return
-    rows = [_row(rule, [one.data or {} for one in group]) for group in groups]
-    planned = plan_events(ledger, settings, rule.loaded, rows, tell=tell)
-    for group, one in zip(groups, planned, strict=True):
-        yield _settled(ledger, rule, group, one)
 
 
 def _why(error: Exception) -> str:
     return str(error.problems[0]) if isinstance(error, A2PError) else type(error).__name__
 
 
-def _groups(ledger: Ledger, some: Sequence[Trigger]) -> Iterator[list[Trigger]]:
-    """Yield the events of each digest, and each other one alone. Events of a digest that are too old are left out, if
-    others are not."""
-    seen = set()
-    for one in some:
-        if one.digest is None:
-            yield [one]
-        elif one.digest not in seen:
-            seen.add(one.digest)
-            group = ledger.triggers.gathered(one.digest) or [one]
-            now = now_ms()
-            late = [each for each in group if each.until_at <= now]
-            good = [each for each in group if each.until_at > now]
-            yield from ([each] for each in late)
-            if good:
-                yield good
+def _groups(ledger: Ledger, some: Sequence[Trigger]) -> Iterator[list[list[Trigger]]]:
+    """Yield the events, those of each digest together, as many groups as are planned at once."""
+    single = [[one] for one in some if one.digest is None]
+    for first in range(0, len(single), GROUPS):
+        yield single[first : first + GROUPS]
+    now = now_ms()
+    late = [[one] for one in some if one.digest is not None and one.until_at <= now]
+    if late:
+        yield late
+    digests = list(dict.fromkeys(one.digest for one in some if one.digest is not None))
+    for first in range(0, len(digests), GROUPS):
+        gathered = ledger.triggers.gathered(digests[first : first + GROUPS])
+        if gathered:
+            yield list(gathered.values())
+
+
+def _handled(
+    ledger: Ledger,
+    settings: LoadedSettings,
+    rule: EventRule | None,
+    groups: Sequence[Sequence[Trigger]],
+    tell: Tell,
+) -> list[Handled]:
+    """Make the messages of these groups; events that are too late are left out. Raises ``InvalidInput``."""
+    now, found = now_ms(), list[Handled]()
+    late = [one for group in groups for one in group if one.until_at <= now]
+    good = [[one for one in group if one.until_at > now and one.data is not None] for group in groups]
+    good = [group for group in good if group]
+    if late:
+        with ledger.triggers.together():
+            for one in late:
+                ledger.triggers.settle([one], EXPIRED)
+                found.append(Handled((one,), EXPIRED))
+    if not good:
+        return found
+    if rule is None:
+        raise InvalidInput(Problem(f"the event is no longer in {FILE}", code="event"))
+    rows = [_row(rule, [one.data or {} for one in group]) for group in good]
+    planned = plan_events(ledger, settings, rule.loaded, rows, tell=tell)
+    for first in range(0, len(good), SETTLED_TOGETHER):
+        with ledger.triggers.together():
+            pairs = zip(good[first:], planned[first : first + SETTLED_TOGETHER], strict=False)
+            found += [_settled(ledger, rule, group, one) for group, one in pairs]
+    return found
 
 
 def _row(rule: EventRule, data: Sequence[Any]) -> dict[str, str]:
@@ -229,8 +254,9 @@ def _settled(ledger: Ledger, rule: EventRule, group: Sequence[Trigger], planned:
         purpose=rule.loaded.campaign.purpose,
         programme=planned.programme,
     )
-    state, number = ledger.triggers.settle(group, SENT, message=message, limit=rule.limit)
-    if state == EXCLUDED:  # by the cap
+    leaving = Leaving(message, planned.cost, planned.currency, rule.limit, rule.budget)
+    state, number = ledger.triggers.settle(group, SENT, leaving=leaving)
+    if state == EXCLUDED:  # by a cap or a budget
         after = ledger.triggers.by_code(last.name, last.code)
         capped = replace(planned, reason=after.reason, detail=after.detail) if after else planned
         return Handled(events, state, capped, reason=capped.reason, detail=capped.detail)
@@ -241,9 +267,9 @@ def _message_of(ledger: Ledger, event: Trigger) -> Answer | None:
     return None if event.answer is None else ledger.answers.by_reference(event.answer)
 
 
-def store(ledger: Ledger, news: Sequence[NewTrigger]) -> list[Added]:
-    """Store events, each once by its key. Raises ``LedgerError``. Audit: ``event.receive``."""
-    return ledger.triggers.add(news)
+def store(ledger: Ledger, news: Sequence[NewTrigger], *, is_noted: bool = True) -> list[Added]:
+    """Store events, each once by its key; see ``Triggers.add``. Raises ``LedgerError``. Audit: ``event.receive``."""
+    return ledger.triggers.add(news, is_noted=is_noted)
 
 
 def event_document(ledger: Ledger, event: Trigger) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 
 from a2pcli.config.document import Document, read_document
 from a2pcli.config.examine import examine
-from a2pcli.config.fields import Strict, Text, YesNo
+from a2pcli.config.fields import Money, Strict, Text, YesNo
 from a2pcli.config.frequency import Cap, parse_frequency
 from a2pcli.config.listen import EnvironmentName
 from a2pcli.dataclass import dataclass
@@ -111,6 +111,10 @@ class Event(Strict):
         None, description="Gather the events of a person: `10 min`, or a mapping"
     )
     cap: EventCap | None = Field(None, description="How many messages leave at most, by device")
+    max_cost: Money | None = Field(
+        None,
+        description="What its messages may cost within 24 hours, like `20 EUR`; further events are `excluded`",
+    )
     topic: Topic | None = Field(
         None, description="The MQTT topic of devices that report it: `devices/+/alarm`"
     )

@@ -92,9 +92,9 @@ COLUMNS: Mapping[str, Mapping[str, Holds]] = {
     },
     "triggers": {
         "address": _H.ADDRESS,
-        **dict.fromkeys(("code", "key", "data", "digest", "cap", "answer"), _H.OWN),
+        **dict.fromkeys(("code", "key", "data", "digest", "cap", "content", "answer"), _H.OWN),
         **dict.fromkeys(("detail", "source"), _H.SENTENCE),
-        **dict.fromkeys(("name", "state", "reason"), _H.NOBODY),
+        **dict.fromkeys(("name", "state", "reason", "currency"), _H.NOBODY),
     },
     "bot_usage": dict.fromkeys(("bot", "currency"), _H.NOBODY),
     "reachability": {"address": _H.ADDRESS, "gateway": _H.NOBODY},

@@ -26,6 +26,8 @@ triggers = Table(
     Column("digest", Text),
     # SHA-256 of name and what a cap counts by, such as a device.
     Column("cap", Text),
+    # SHA-256 of what its message is made of: an event with the same key and another content is told as such.
+    Column("content", Text),
     # Who reported it: a token, a provider, a user, a topic.
     Column("source", Text, nullable=False),
     # waiting, sent (a message was made of it), excluded or expired.
@@ -34,6 +36,9 @@ triggers = Table(
     Column("detail", Text),
     # The reference of its message in ``answers``.
     Column("answer", Text),
+    # The planned price of its message (1e-9 units), of a digest in its last event.
+    Column("cost", BigInteger),
+    Column("currency", Text),
     # When it happened and when it came.
     Column("occurred_at", BigInteger, nullable=False),
     Column("received_at", BigInteger, nullable=False),
@@ -49,5 +54,7 @@ Index("triggers_address", triggers.c.address)
 partial_index("triggers_due", triggers.c.due_at, where=triggers.c.due_at.is_not(None))
 _GATHERS = and_(triggers.c.due_at.is_not(None), triggers.c.digest.is_not(None))
 _COUNTS = and_(triggers.c.cap.is_not(None), triggers.c.answer.is_not(None))
+partial_index("triggers_until", triggers.c.until_at, where=triggers.c.due_at.is_not(None))
+partial_index("triggers_cost", triggers.c.name, triggers.c.settled_at, where=triggers.c.cost.is_not(None))
 partial_index("triggers_open_digest", triggers.c.digest, where=_GATHERS)
 partial_index("triggers_cap", triggers.c.cap, triggers.c.settled_at, where=_COUNTS)

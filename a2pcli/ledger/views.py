@@ -343,6 +343,10 @@ _ALL = (
             ViewColumn("reason", "why it was excluded, or what it waits for"),
             ViewColumn("detail", "more about the reason"),
             ViewColumn("answer", "the reference of its message in `answers`"),
+            ViewColumn(
+                "cost", "the planned price of its message; of a digest, in its last event", kind=MONEY
+            ),
+            ViewColumn("currency", "the currency of the price"),
             ViewColumn("occurred_at", "when it happened", kind=MOMENT),
             ViewColumn("received_at", "when it was reported", kind=MOMENT),
             ViewColumn("due_at", "when its message may be made", kind=MOMENT),

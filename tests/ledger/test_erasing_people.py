@@ -32,7 +32,7 @@ from a2pcli.ledger.replies import KeptReply
 from a2pcli.ledger.store import Ledger
 from a2pcli.ledger.surveys import NewSession
 from a2pcli.ledger.tables import consents, contacted, events, suppressions
-from a2pcli.ledger.triggers import NewTrigger
+from a2pcli.ledger.triggers import Leaving, NewTrigger
 from a2pcli.messages import Outcome, State, Verdict
 
 KEY = "a key of the tests, long enough"
@@ -89,7 +89,9 @@ def full(ledger: Ledger, make: Make) -> None:
     )
     ledger.triggers.add([paid, replace(paid, key="later", digest=None)], now=NOW)
     (event,) = [one for one in ledger.triggers.due("paid", now=NOW) if one.digest is None]
-    ledger.triggers.settle([event], "sent", message=replace(answer, key="event:1"), detail=device, now=NOW)
+    ledger.triggers.settle(
+        [event], "sent", leaving=Leaving(replace(answer, key="event:1")), detail=device, now=NOW
+    )
     ledger.reachability.keep("rbm", {ANN.address: False}, NOW)
     ledger.optouts.add(ANN.address, source="by hand", reason=f"Annabelle asked from {ANN.address}")
     with ledger.engine.begin() as connection:

@@ -13,8 +13,8 @@ from a2pcli.actions.event_planning import plan_events
 from a2pcli.actions.event_rules import needed_event_rules
 from a2pcli.config.load import load_settings
 from a2pcli.ledger import triggers
+from a2pcli.ledger.new_triggers import NewTrigger
 from a2pcli.ledger.store import Ledger
-from a2pcli.ledger.triggers import NewTrigger
 
 CAMPAIGN = """\
 name: NAME

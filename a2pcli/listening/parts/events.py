@@ -23,6 +23,7 @@ from a2pcli.actions.event_sources import Call, is_signed, secrets_of, signed_key
 from a2pcli.actions.events import event_document, new_document, store, tried, work
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, InvalidInput, LedgerError, Problem
+from a2pcli.ledger.records import now_ms
 from a2pcli.listening.api import Answer, Asked, Endpoint, of_input
 from a2pcli.listening.bodies import AGAIN, headers_of, path_of
 from a2pcli.listening.documents import (
@@ -48,6 +49,9 @@ if TYPE_CHECKING:
 
 LOOKS_EVERY = 2.0
 """Seconds after which the ledger is asked again: another process may have stored an event, or a time has come."""
+
+NOTES_EVERY = 1.0
+"""Seconds after which the project's record of its ledger is written anew, while events come all the time."""
 
 GATHERS = 0.02
 """Seconds in which events that come together are planned together."""
@@ -90,16 +94,29 @@ class Intake:
             self._keep, lambda error: notices.note(f"events are not stored: {_why(error)}")
         )
         self._wake = asyncio.Event()
+        self._notes_at = 0.0
+        self._due_at: int | None = None
+        self._stuck = dict[str, float]()
+        """Events whose campaign cannot be planned, and until when they are left alone (monotonic)."""
 
     def _keep(self, some: Sequence[Kept]) -> None:
-        for one, added in zip(some, store(self._ledger, [one.new for one in some]), strict=True):
+        is_noted = time.monotonic() >= self._notes_at
+        for one, added in zip(
+            some, store(self._ledger, [one.new for one in some], is_noted=is_noted), strict=True
+        ):
             one.added[:] = [added]
+        if is_noted:
+            self._notes_at = time.monotonic() + NOTES_EVERY
 
     async def take(self, news: Sequence[NewTrigger]) -> list[Added]:
         """Return events as they are stored. Raises ``TooMuch``, ``TimeoutError`` and ``LedgerError``."""
         kept = [Kept(one) for one in news]
-        await asyncio.gather(*[self._storing.store(one) for one in kept])
-        self._wake.set()
+        if len(kept) == 1:
+            await self._storing.store(kept[0])
+        else:
+            await asyncio.gather(*[self._storing.store(one) for one in kept])
+        for one in kept:
+            self._is_due(one.added[0].trigger.due_at)
         return [one.added[0] for one in kept]
 
     async def run(self) -> None:
@@ -109,27 +126,49 @@ class Intake:
         try:
             while True:
                 self._wake.clear()
+                self._due_at = None
                 try:
-                    made = await loop.run_in_executor(thread, self._work)
+                    self._is_due(await loop.run_in_executor(thread, self._work))
                 except LedgerError as error:
                     self.listener.notices.note(f"events wait: {error.problems[0].message}")
-                    made = False
                 except Exception as error:
                     self.listener.notices.note(f"events wait: {type(error).__name__}")
-                    made = False
-                if made:
-                    self.listener.store.on_answers()
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(LOOKS_EVERY):
-                        await self._wake.wait()
-                await asyncio.sleep(GATHERS)
+                await self._until_due()
         finally:
             await self._storing.close()
             thread.shutdown()
 
-    def _work(self) -> bool:
-        found = work(self._ledger, self._settings, self.rules, tell=self.listener.notices.note)
-        return any(one.answer is not None for one in found)
+    def _is_due(self, at: int | None) -> None:
+        """An event is due then (UTC ms)."""
+        if at is not None and (self._due_at is None or at < self._due_at):
+            self._due_at = at
+            self._wake.set()
+
+    async def _until_due(self) -> None:
+        """Wait until an event is due, at most ``LOOKS_EVERY``."""
+        end = time.monotonic() + LOOKS_EVERY
+        while (wait := end - time.monotonic()) > 0:
+            if self._due_at is not None:
+                wait = min(wait, (self._due_at - now_ms()) / 1000)
+            if wait <= 0:
+                break
+            self._wake.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait):
+                    await self._wake.wait()
+        await asyncio.sleep(GATHERS)
+
+    def _work(self) -> int | None:
+        """Make messages; return when the next event is due (UTC ms)."""
+        ledger, now = self._ledger, time.monotonic()
+        self._stuck = {name: until for name, until in self._stuck.items() if until > now}
+        found = work(
+            ledger, self._settings, self.rules, tell=self.listener.notices.note, without=list(self._stuck),
+            stuck=lambda name: self._stuck.update({name: now + LOOKS_EVERY}),
+        )  # fmt: skip
+        if any(one.answer is not None for one in found):
+            self.listener.store.on_answers()
+        return ledger.triggers.next_due(without=list(self._stuck))
 
 
 class Events(Endpoint):
