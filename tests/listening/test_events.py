@@ -6,7 +6,6 @@ import base64
 import hashlib
 import hmac
 import json
-import signal
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -204,40 +203,6 @@ def test_a_token_is_limited_by_its_own_rate_and_not_by_its_address(running: Runn
     with ThreadPoolExecutor(16) as pool:
         found = list(pool.map(lambda n: running.post("order-paid", order(n, status="draft"), ""), range(120)))
     assert {answer.status_code for answer in found} == {200}
-
-
-def test_a_thousand_events_of_a_digest_become_one_message_though_the_listener_is_killed(
-    tmp_path: Path,
-) -> None:
-    with kannel() as gateway:
-        write(tmp_path, gateway)
-        (tmp_path / "events.yaml").write_text(EVENTS.replace("every: 4 s", "every: 8 s"))
-        taken: set[int] = set()
-        with listener(tmp_path, settings=None) as heard:
-            client = httpx.Client(headers={"authorization": f"Bearer {TOKEN}"}, timeout=60)
-
-            def post(number: int) -> None:
-                data = {"id": number, "phone": "07911123456", "shop": 1}
-                try:
-                    if client.post(f"{heard.url}/events/parcel", json=data).status_code == 202:
-                        taken.add(number)
-                except httpx.TransportError:
-                    pass
-
-            with ThreadPoolExecutor(16) as pool:
-                for number in range(100, 400):
-                    pool.submit(post, number)
-                wait(lambda: len(taken) > 100)
-                heard.process.send_signal(signal.SIGKILL)
-        assert len(taken) > 100
-        with listener(tmp_path, settings=None):
-            assert wait(lambda: gateway.got, 40)
-            time.sleep(1)
-        (message,) = gateway.got
-        count, _, listed = message[2].partition(" parcels: ")
-        assert {int(one) for one in listed.split("+")} >= taken
-        assert int(count) == len(listed.split("+"))
-        assert rows(tmp_path, "SELECT DISTINCT state FROM triggers") == [("sent",)]
 
 
 @pytest.fixture
