@@ -68,6 +68,7 @@ class Trigger:
     due_at: int | None
     until_at: int
     settled_at: int | None
+    message: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +175,7 @@ def _row(new: NewTrigger, hash: str, content: str, gathering: dict[str, int], no
         "answer": None,
         "cost": None,
         "currency": None,
+        "message": None,
         "occurred_at": new.occurred_at,
         "received_at": now,
         "due_at": None if is_late else due,

@@ -92,7 +92,7 @@ COLUMNS: Mapping[str, Mapping[str, Holds]] = {
     },
     "triggers": {
         "address": _H.ADDRESS,
-        **dict.fromkeys(("code", "key", "data", "digest", "cap", "content", "answer"), _H.OWN),
+        **dict.fromkeys(("code", "key", "data", "digest", "cap", "content", "message", "answer"), _H.OWN),
         **dict.fromkeys(("detail", "source"), _H.SENTENCE),
         **dict.fromkeys(("name", "state", "reason", "currency"), _H.NOBODY),
     },

@@ -26,8 +26,6 @@ triggers = Table(
     Column("digest", Text),
     # SHA-256 of name and what a cap counts by, such as a device.
     Column("cap", Text),
-    # SHA-256 of what its message is made of: an event with the same key and another content is told as such.
-    Column("content", Text),
     # Who reported it: a token, a provider, a user, a topic.
     Column("source", Text, nullable=False),
     # waiting, sent (a message was made of it), excluded or expired.
@@ -36,9 +34,6 @@ triggers = Table(
     Column("detail", Text),
     # The reference of its message in ``answers``.
     Column("answer", Text),
-    # The planned price of its message (1e-9 units), of a digest in its last event.
-    Column("cost", BigInteger),
-    Column("currency", Text),
     # When it happened and when it came.
     Column("occurred_at", BigInteger, nullable=False),
     Column("received_at", BigInteger, nullable=False),
@@ -47,11 +42,19 @@ triggers = Table(
     # After this no message is sent about it.
     Column("until_at", BigInteger, nullable=False),
     Column("settled_at", BigInteger),
+    # SHA-256 of what its message is made of: an event with the same key and another content is told as such.
+    Column("content", Text),
+    # The planned price of its message (1e-9 units), of a digest in its last event.
+    Column("cost", BigInteger),
+    Column("currency", Text),
+    # What its message was made of and what may follow it, as JSON, in the last event of a digest; null once it is over.
+    Column("message", Text),
 )
 Index("triggers_code", triggers.c.code, unique=True)
 Index("triggers_key", triggers.c.key, unique=True)
 Index("triggers_address", triggers.c.address)
 partial_index("triggers_due", triggers.c.due_at, where=triggers.c.due_at.is_not(None))
+partial_index("triggers_answer", triggers.c.answer, where=triggers.c.message.is_not(None))
 _GATHERS = and_(triggers.c.due_at.is_not(None), triggers.c.digest.is_not(None))
 _COUNTS = and_(triggers.c.cap.is_not(None), triggers.c.answer.is_not(None))
 partial_index("triggers_until", triggers.c.until_at, where=triggers.c.due_at.is_not(None))
