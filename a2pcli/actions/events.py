@@ -20,7 +20,7 @@ from a2pcli.ledger.answers import Answer, NewAnswer
 from a2pcli.ledger.new_triggers import EXPIRED, WAITING, Trigger
 from a2pcli.ledger.new_triggers import Added as Added
 from a2pcli.ledger.new_triggers import NewTrigger as NewTrigger
-from a2pcli.ledger.records import now_ms
+from a2pcli.ledger.records import now_ms as now_ms
 from a2pcli.ledger.triggers import EXCLUDED, SENT, Leaving
 from a2pcli.reporting.values import iso, money
 

@@ -20,10 +20,9 @@ from starlette.routing import Route
 
 from a2pcli.actions.event_rules import EventRule, EventRules, load_event_rules
 from a2pcli.actions.event_sources import Call, is_signed, secrets_of, signed_key
-from a2pcli.actions.events import event_document, new_document, store, tried, work
+from a2pcli.actions.events import event_document, new_document, now_ms, store, tried, work
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, InvalidInput, LedgerError, Problem
-from a2pcli.ledger.records import now_ms
 from a2pcli.listening.api import Answer, Asked, Endpoint, of_input
 from a2pcli.listening.bodies import AGAIN, headers_of, path_of
 from a2pcli.listening.documents import (
