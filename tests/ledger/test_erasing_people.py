@@ -84,14 +84,12 @@ def full(ledger: Ledger, make: Make) -> None:
         ledger.codes.begin(NewCode(use, ANN.address, "GB", f"hmac of Annabelle {use}"), limits, now=NOW)
     ledger.codes.enter("number", ANN.address, "hmac of Annabelle number", limits, now=NOW)
     device = f"sensor of {ANN.address}"
-    paid = NewTrigger(
-        "paid", device, ANN.address, {"to": ANN.texts[0]}, device, NOW, NOW + 9, device, 9, device
-    )
+    to = {"to": ANN.texts[0]}
+    paid = NewTrigger("paid", device, ANN.address, to, device, NOW, NOW + 9, device, 9, device)
     ledger.triggers.add([paid, replace(paid, key="later", digest=None)], now=NOW)
     (event,) = [one for one in ledger.triggers.due("paid", now=NOW) if one.digest is None]
-    ledger.triggers.settle(
-        [event], "sent", leaving=Leaving(replace(answer, key="event:1")), detail=device, now=NOW
-    )
+    told = Leaving(replace(answer, key="event:1"))
+    ledger.triggers.settle([event], "sent", leaving=told, detail=device, now=NOW)
     ledger.reachability.keep("rbm", {ANN.address: False}, NOW)
     ledger.optouts.add(ANN.address, source="by hand", reason=f"Annabelle asked from {ANN.address}")
     with ledger.engine.begin() as connection:
