@@ -127,9 +127,12 @@ def _confirmed(
     country = any_address(person.address, None).country
     body, why = texts.text(kind, country, programme=person.programme, scope=scope, sender=to), None
     if not texts.sends(gateway):
-        body, why = None, f"the provider of {gateway} answers {kind.upper()} itself, or the settings say no"
+        body, why = (
+            None,
+            f"the provider of {gateway} answers {kind.upper()} itself, or the settings switch it off",
+        )
     elif kind == STOP and "everything" in person.out_of:
-        body, why = None, "the person is out already"
+        body, why = None, "the person has opted out already"
     elif body is None:
         why = texts.warnings[0].message if texts.warnings else "there is no text"
     return Trial(
@@ -143,9 +146,9 @@ def _by_rules(
 ) -> Trial:  # fmt: skip
     notes: list[str] = []
     if person.out_of:
-        notes.append("the person has opted out: an answer by a rule would not leave")
+        notes.append("the person has opted out: an answer by a rule would not be sent")
     if not person.data:
-        notes.append("no contact data of this person is known: only the reply's own values can be used")
+        notes.append("the ledger has no contact data of this person: only the reply's own values can be used")
     match = rules.match(text, Where(gateway, to, person.programme))
     rule = match.rule if match else None
     agent = rule.agent if rule else rules.unmatched_agent
@@ -160,8 +163,8 @@ def _by_rules(
         made.close()
     lookup = rule.lookup.url if rule is not None and rule.lookup is not None else None
     if lookup and not looks_up:
-        notes.append("the look-up was not made (--lookup makes it): this is the answer if it fails")
-    why = "no rule answers it" if match is None else "the rule has no answer, or a value is missing"
+        notes.append("the look-up was not made (use --lookup); this is the answer if it fails")
+    why = "no rule matches it" if match is None else "the rule has no answer, or a value is missing"
     return Trial(
         str(reply.meaning), reply.flagged, reply.why, match.name if match else None, body,
         None if body else why, lookup, agents,

@@ -27,7 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reconcile": ("reconcile", "Resolve messages whose outcome is unknown."),
     "cancel": ("cancel", "Cancel the messages that a run has not sent yet."),
     "receipts": ("receipts", "Fetch or import delivery receipts: what was delivered."),
-    "replies": ("pulls", "Check and try the rules for replies; fetch replies."),
+    "replies": ("pulls", "Check and test the rules for replies; fetch replies."),
     "inbox": ("inbox", "Read and answer what people wrote."),
     "survey": ("survey", "Ask people questions, and see what they answered."),
     "trigger": ("trigger", "Report an event: send its campaign to the one it concerns."),

@@ -1,9 +1,10 @@
 """Protects one-time passwords against SMS pumping: codes sent to ranges of numbers in which nobody enters them.
 
-Whoever earns from the SMS that they make a service send uses many numbers of a few ranges, and enters no code, or few.
-So each code counts in the ranges that its number belongs to: the number without its last 4, 5, 6 and 7 digits, and
-its country. A range may have some codes that were not entered, and as many more as codes were entered in it lately.
-What is blocked needs no list of bad ranges, and a range in which real people verify is never blocked for long.
+Fraudsters who earn from the SMS that they make a service send use many numbers of a few ranges, and enter few codes or
+none. So each code counts in the ranges that its number belongs to: the number without its last 4, 5, 6 and 7 digits,
+and its country. A range may have a small number of codes that were not entered, or as many as were entered in it
+lately if that is more. This needs no list of bad ranges, and a range in which real people verify is never blocked for
+long.
 """
 
 from __future__ import annotations

@@ -207,7 +207,7 @@ def test_one_person_is_asked_by_hand_once_and_one_question_at_a_time(project: Pr
         project.run("ledger", "create")
         ran = project.run("survey", "start", "visit", ANN, "--sender", SHOP)
         assert ran.status == 0, ran.err
-        assert re.fullmatch(r"\+4479…56: question 'score' sent; open until .*\n", ran.out), ran.out
+        assert re.fullmatch(r"\+4479…56: question 'score' was sent; it is open until .*\n", ran.out), ran.out
         again = project.run("survey", "start", "visit", ANN, "--sender", SHOP, "--again")
         assert (again.status, "one question at a time" in again.err) == (6, True)
         project.run("optout", "add", BEN)

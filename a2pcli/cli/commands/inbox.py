@@ -24,21 +24,25 @@ def register(app: typer.Typer) -> None:
 
 
 def inbox() -> None:
-    """Read and answer what people wrote that no rule answers.
+    """Read and answer the replies that no rule answers.
 
     Example:  a2pcli inbox list
     """
 
 
 def list_open(
-    closed: Annotated[bool, typer.Option("--closed", help="Closed conversations too.")] = False,
-    assignee: Annotated[str | None, typer.Option(metavar="NAME", help="Only those of this person.")] = None,
-    agents: Annotated[str | None, typer.Option(metavar="NAME", help="Only those of these agents.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="So many at most.")] = 50,
+    closed: Annotated[bool, typer.Option("--closed", help="List closed conversations too.")] = False,
+    assignee: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only conversations assigned to this person.")
+    ] = None,
+    agents: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Only conversations of these agents.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Maximum number of conversations.")] = 50,
     ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
-    """List the open conversations, those that people wrote to last first. Numbers are masked.
+    """List the open conversations, newest message first. Phone numbers are masked.
 
     Example:  a2pcli inbox list --assignee anna
     """
@@ -57,9 +61,9 @@ def list_open(
 
 
 def show(code: Code, ledger: Ledger = None, as_json: Json = False) -> None:
-    """Show a conversation: what the person wrote, and what was answered. The number is masked.
+    """Show a conversation: what the person wrote, and what was answered. The phone number is masked.
 
-    Texts are there if the settings keep them (`replies: {texts: keep}`).
+    Texts are shown if the settings keep them (`replies: {texts: keep}`).
 
     Example:  a2pcli inbox show c7k2m9qd
     """
@@ -78,8 +82,8 @@ def show(code: Code, ledger: Ledger = None, as_json: Json = False) -> None:
 
 def reply(
     code: Code,
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="What the person gets.")],
-    closes: Annotated[bool, typer.Option("--close", help="Close the conversation with it.")] = False,
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The text that the person gets.")],
+    closes: Annotated[bool, typer.Option("--close", help="Also close the conversation.")] = False,
     ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
@@ -106,12 +110,12 @@ def reply(
 
 def assign(
     code: Code,
-    to: Annotated[str | None, typer.Argument(metavar="NAME", help="Who deals with it.")] = None,
-    nobody: Annotated[bool, typer.Option("--nobody", help="Take it from whoever has it.")] = False,
+    to: Annotated[str | None, typer.Argument(metavar="NAME", help="The person who takes it.")] = None,
+    nobody: Annotated[bool, typer.Option("--nobody", help="Remove the assignment.")] = False,
     ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
-    """Say who deals with a conversation.
+    """Assign a conversation to a person.
 
     Example:  a2pcli inbox assign c7k2m9qd anna
     """
@@ -122,7 +126,7 @@ def assign(
     from a2pcli.errors import UsageError
 
     if (to is None) == (not nobody) or (to is not None and not to.strip()):
-        raise UsageError("name who deals with it, or --nobody")
+        raise UsageError("give the NAME of a person, or --nobody")
     one = actions.assign(project_at(ledger), code, to.strip() if to else None)
     if as_json:
         print_json({"conversation": conversation_document(one)})

@@ -27,19 +27,20 @@ def listen(
 ) -> None:
     """Receive delivery receipts and replies that providers send to a URL of yours.
 
-    Serves /callbacks/GATEWAY for each gateway in the settings whose provider calls back, and stores what comes in
-    the ledger before it answers. Signatures are checked; providers that do not sign need a secret in their URL
-    (settings: `listen:`). STOP opts out at once and is confirmed, unless the provider does so; HELP is answered
-    (settings: `replies:`, docs/replies.md). It may run beside `a2pcli send`.
+    Serves /callbacks/GATEWAY for each gateway in the settings whose provider calls back, and stores each receipt and
+    reply in the ledger before it answers. Signatures are checked; providers that do not sign need a secret in their
+    URL (settings: `listen:`). STOP opts the person out at once and is confirmed, and HELP is answered, unless the
+    provider does so (docs/replies.md). Replies go on to surveys, to the rules in replies.yaml and to the inbox. The
+    listener may run beside `a2pcli send`.
 
-    Providers call the public URL in the settings, which a reverse proxy passes on: docs/listening.md. /u/ serves the
-    links to unsubscribe. With tokens in the settings, / is a page for people, /metrics is for Prometheus, and
-    /openapi.json lists the routes for programs. /healthz tells whether the listener is alive, /readyz whether it can
-    reach the ledger.
+    Providers call the public URL in the settings, from which a reverse proxy forwards to the listener:
+    docs/listening.md. /u/ serves the unsubscribe links. With tokens in the settings, / is a page for people, /events
+    and /otp take events and one-time passwords, /metrics is for Prometheus, and /openapi.json describes the routes for
+    programs. /healthz tells whether the listener is alive, /readyz whether it can reach the ledger.
 
     Example:  a2pcli listen --port 8080
 
-    Ctrl-C or SIGTERM stops it: requests that were accepted are finished first. SIGHUP reads the tokens again.
+    Ctrl-C or SIGTERM stops it after it has finished the requests that it accepted. SIGHUP reads the tokens again.
     """
     from a2pcli.actions.callback_doors import callback_doors
     from a2pcli.actions.confirming import ConfirmationTexts

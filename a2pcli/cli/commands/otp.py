@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 AddressArgument = Annotated[str, typer.Argument(metavar="ADDRESS", help="Phone number or other address.")]
 Use = Annotated[
-    str, typer.Option("--for", metavar="NAME", help="What the code is for: it holds for that alone.")
+    str, typer.Option("--for", metavar="NAME", help="What the code is for: it is valid for this use only.")
 ]
 
 
@@ -28,10 +28,10 @@ def register(app: typer.Typer) -> None:
 
 
 def otp() -> None:
-    """Send one-time passwords, and verify what people enter.
+    """Send one-time passwords, and verify the codes that people enter.
 
-    Codes are stored as an HMAC alone. Limits by address, and a guard against SMS pumping, hold for all processes
-    together; see `otp:` in the settings.
+    Only an HMAC of a code is stored. The limits for each address and the guard against SMS pumping hold for all
+    processes together; see `otp:` in the settings.
 
     Example:  a2pcli otp send '+44 7911 123456'
     """
@@ -46,11 +46,11 @@ def send(
     ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
-    """Send a code. A new code replaces the one before.
+    """Send a code. A new code replaces the previous one.
 
     Example:  a2pcli otp send '+44 7911 123456' --for login
 
-    Exit status: 0 sent, 5 the gateway did not take it, 6 refused by a limit (it says which, and until when).
+    Exit status: 0 sent, 5 the gateway did not take the message, 6 refused by a limit (the message says which).
     """
     from a2pcli.actions.otp import send_code
     from a2pcli.cli.calls import project_at
@@ -73,20 +73,20 @@ def verify(
     code: Annotated[
         str | None,
         typer.Argument(
-            metavar="[CODE]", help="The code as entered. Default: it is asked for, or read from stdin."
+            metavar="[CODE]", help="The code as entered. Default: asks for it, or reads it from stdin."
         ),
     ] = None,
     use: Use = "login",
     ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
-    """Decide whether a code is the one that was sent. A code is accepted once.
+    """Check whether a code is the one that was sent. A code is accepted once.
 
     Example:  a2pcli otp verify '+44 7911 123456' 491823
 
               echo 491823 | a2pcli otp verify '+44 7911 123456'
 
-    Exit status: 0 verified, 6 not (it says why).
+    Exit status: 0 verified, 6 not verified (the message says why).
     """
     from a2pcli.actions.otp import verify_code
     from a2pcli.cli.calls import project_at
@@ -108,7 +108,7 @@ def verify(
 WORDS = {
     "wrong": "wrong code; attempts left: {}",
     "expired": "the code has expired: send a new one",
-    "void": "too many wrong codes: this one is void",
+    "void": "too many wrong codes were entered: this code is void",
     "used": "this code was used already: send a new one",
     "none": "no code was sent to this address for this use",
 }

@@ -35,7 +35,7 @@ def register(app: typer.Typer) -> None:
 
 
 def replies() -> None:
-    """Check and try the rules for replies, and fetch replies from providers that keep a list of them.
+    """Check and test the rules for replies, and fetch replies from providers that keep a list of them.
 
     Example:  a2pcli replies test 'when do you open?' --from '+44 7911 123456'
     """
@@ -47,8 +47,8 @@ def pull_receipts(
     """Fetch delivery receipts from providers that keep a list of them: after the listener was down, or without one.
 
     Reads from the oldest message that has no final receipt yet (at most 7 days back) and from a little before the end
-    of the last pull; --since reads from another time. Repeating it changes nothing: what the ledger knows already is
-    not stored again, also if it came by a callback. If a provider asks to wait, that is obeyed.
+    of the last pull; --since reads from another time. Repeating it changes nothing: receipts that the ledger has
+    already, for example from a callback, are not stored again. If a provider asks to wait, the command waits.
 
     Twilio, Vonage (Reports API), Infobip (48 hours), Telnyx, Sinch, Plivo, Bird, Bandwidth and the simulator have such
     a list. For other providers, export the receipts and use `a2pcli receipts import`.
@@ -67,8 +67,8 @@ def pull_replies(
 ) -> None:
     """Fetch replies from providers that keep a list of them, and act on each once: a STOP opts out at once.
 
-    Replies are answered as by `a2pcli listen`, if they are not too old: a confirmation within five minutes of the
-    STOP, an answer by a rule within an hour.
+    Replies are answered as `a2pcli listen` answers them, unless they are too old: a confirmation leaves within five
+    minutes of the STOP, an answer by a rule within an hour.
 
     Twilio, Vonage (Reports API), Infobip (48 hours), Sinch, Africa's Talking and Telegram (if it has no webhook) have
     such a list. For other providers, export the replies and use `a2pcli optout replies`.

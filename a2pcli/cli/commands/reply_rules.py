@@ -32,23 +32,25 @@ def check(as_json: Json = False) -> None:
 
 
 def try_reply_by_hand(
-    text: Annotated[str, typer.Argument(metavar="TEXT", help="What the person writes.")],
-    sender: Annotated[str, typer.Option("--from", metavar="NUMBER", help="Who writes.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="The text of the reply.")],
+    sender: Annotated[str, typer.Option("--from", metavar="NUMBER", help="The person's number or address.")],
     to: Annotated[
-        str | None, typer.Option("--to", metavar="SENDER", help="Your sender that is written to.")
+        str | None, typer.Option("--to", metavar="SENDER", help="Your sender that the reply is for.")
     ] = None,
     gateway: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Gateway that it comes by. Default: that of the settings."),
+        typer.Option(
+            metavar="NAME", help="Gateway that the reply comes through. Default: that of the settings."
+        ),
     ] = None,
-    lookup: Annotated[bool, typer.Option("--lookup", help="Make the rule's look-up for real.")] = False,
+    lookup: Annotated[bool, typer.Option("--lookup", help="Really make the rule's look-up.")] = False,
     ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
     """Show what would be done with a reply. Nothing is sent or stored.
 
     The answer is made with the data of the newest message to that person, if the ledger knows one and its contacts
-    file is still as it was planned. A question that is open for the person is not considered.
+    file has not changed since it was planned. Questions that are open for the person are ignored.
 
     Example:  a2pcli replies test 'order 1234' --from '+44 7911 123456'
     """

@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
 
 
 def survey() -> None:
-    """Ask people questions one after the other, and see what they answered.
+    """Ask people questions, one after the other, and see the answers.
 
     Surveys are files in surveys/, beside the settings. A campaign with `survey: NAME` asks many people; `a2pcli listen`
     takes their answers and asks the next question.
@@ -57,20 +57,22 @@ def check(as_json: Json = False) -> None:
 
 def start(
     name: Name,
-    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="Who is asked.")],
+    address: Annotated[str, typer.Argument(metavar="ADDRESS", help="The person to ask.")],
     gateway: Annotated[
         str | None, typer.Option(metavar="NAME", help="Gateway. Default: the survey's, or the settings'.")
     ] = None,
     sender: Annotated[
         str | None, typer.Option(metavar="SENDER", help="Sender. Default: the survey's, or the gateway's.")
     ] = None,
-    again: Annotated[bool, typer.Option("--again", help="Also somebody who was asked it before.")] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Ask a person who was asked this survey before.")
+    ] = False,
     ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
-    """Ask one person the first question now. Permitted hours are not looked at.
+    """Ask one person the first question now, whatever the permitted hours are.
 
-    Nobody who has opted out is asked, and nobody who has another question open with the same sender.
+    People who have opted out are not asked, nor people who have another question from the same sender open.
 
     Example:  a2pcli survey start visit '+44 7911 123456'
 
@@ -119,7 +121,7 @@ def results(
         ),
     ] = None,
     addresses: Annotated[
-        bool, typer.Option("--addresses", help="Whole numbers and addresses, not masked ones.")
+        bool, typer.Option("--addresses", help="Show phone numbers and addresses unmasked.")
     ] = False,
     ledger: Ledger = None,
     as_json: Json = False,

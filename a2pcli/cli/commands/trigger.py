@@ -17,13 +17,11 @@ def register(app: typer.Typer) -> None:
 def trigger(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The event, as events.yaml names it.")],
     data: Annotated[
-        str, typer.Option("--data", metavar="JSON", help="What is reported, a JSON object; `-` reads stdin.")
+        str, typer.Option("--data", metavar="JSON", help="The event's data, a JSON object; `-` reads stdin.")
     ],
     key: Annotated[
         str | None,
-        typer.Option(
-            metavar="KEY", help="Idempotency key. Default: the event's own, if events.yaml says it."
-        ),
+        typer.Option(metavar="KEY", help="Idempotency key. Default: the `key` in events.yaml."),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be sent; store and send nothing.")
@@ -31,7 +29,7 @@ def trigger(
     ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
-    """Report an event: the campaign that events.yaml names for it is sent to the one person it is about.
+    """Report an event: send the campaign that events.yaml names for it to the one person it is about.
 
     All rules of campaigns apply. An event with a digest, or outside of permitted hours, waits until `a2pcli listen`
     sends it. Events with the same key cause one message.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _MESSAGES = {
     "accepted": "the gateway accepted it",
-    "planned": "the gateway did not take it yet; `a2pcli listen` tries again",
+    "planned": "the gateway did not accept it; `a2pcli listen` tries again",
     "submitting": "another process is sending it",
     "rejected": "the gateway rejected it",
     "unknown": "whether the gateway accepted it is unknown",
@@ -75,7 +75,7 @@ def triggered_document(done: Triggered, *, dry_run: bool) -> dict[str, Any]:
 def triggered_lines(done: Triggered, *, dry_run: bool) -> Iterator[str]:
     """An event and its message in sentences."""
     if done.is_ignored:
-        yield f"{done.name}: ignored, as `only` in events.yaml does not hold for it"
+        yield f"{done.name}: ignored, because `only` in events.yaml is empty or false for it"
         return
     code = "" if done.event is None else f" {done.event.code}"
     if not done.is_new:
@@ -114,8 +114,8 @@ def _outcome(done: Triggered, state: str, dry_run: bool) -> str:
         return f"{would}{when} ({reason or 'events are gathered'}); {tail}"
     if state == "expired":
         if not reason:
-            return "no message, because the event is too old (`expires`)"
-        return f"no message, because it expires before it may be sent ({reason})"
+            return "no message, because the event is older than `expires` allows"
+        return f"no message, because the event expires before its message may be sent ({reason})"
     return f"no message: {reason or 'excluded'}" + (f" ({detail})" if detail else "")
 
 
@@ -158,7 +158,7 @@ def _sentence(reason: str | None) -> str:
     if not reason:
         return ""
     if reason == "event-cap":
-        return "its device, or whatever `cap` counts by, has had as many messages as it may"
+        return "the device, or whatever `cap` counts by, has reached its limit of messages"
     try:
         return SENTENCES[Reason(reason)]
     except (ValueError, KeyError):

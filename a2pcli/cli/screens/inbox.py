@@ -78,7 +78,7 @@ def shown_lines(found: Shown) -> Iterator[str]:
 
 def _who(said: Said) -> str:
     if not said.is_ours:
-        return f"person ({'other' if said.kind == 'none' else said.kind})"
+        return f"they ({'other' if said.kind == 'none' else said.kind})"
     return f"we ({said.kind}{'' if said.state == 'accepted' else f', {said.state}'})"
 
 
@@ -99,12 +99,14 @@ def replied_line(done: Replied) -> str:
     one, answer = done.conversation, done.answer
     closed = "; closed" if one.state == "closed" else ""
     if answer is None:
-        return f"{one.code}: this answer was sent before"
+        return f"{one.code}: this answer was sent already"
     words = {
-        "accepted": "sent",
-        "planned": "not accepted now; `a2pcli listen` tries it again for a day",
-        "unknown": "it is unknown whether the gateway took it; it is not sent again",
-        "rejected": "rejected by the gateway",
+        "accepted": "the answer was sent",
+        "planned": "the answer was not accepted; `a2pcli listen` tries again for a day",
+        "unknown": "it is unknown whether the gateway accepted the answer; it is not sent again",
+        "rejected": "the gateway rejected the answer",
+        "skipped": "the answer was not sent: the person has opted out",
+        "expired": "the answer was not accepted in time",
     }
     said = words.get(str(answer.state), str(answer.state))
     why = (
@@ -137,7 +139,7 @@ def trial_lines(done: Trial) -> Iterator[str]:
         "stop": "STOP, the person is opted out",
         "start": "START",
         "help": "HELP",
-        "unclear": "may be an opt-out",
+        "unclear": "it may be an opt-out",
     }
     why = f" ({done.why})" if done.why else ""
     yield f"meaning: {words.get(done.meaning, 'nothing special')}{why}"
@@ -155,6 +157,6 @@ def trial_lines(done: Trial) -> Iterator[str]:
     if done.agents:
         yield f"agents: {', '.join(done.agents)}"
     if done.to_inbox:
-        yield "a person gets to read it: a2pcli inbox list"
+        yield "the reply goes to the inbox: a2pcli inbox list"
     for note in done.notes:
         yield f"note: {note}"

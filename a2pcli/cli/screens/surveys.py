@@ -25,7 +25,7 @@ _STATES = {
     "finished": "finished",
     "stopped": "opted out",
     "unclear": "not understood",
-    "replaced": "asked another survey",
+    "replaced": "replaced by another survey",
     "late": "too late",
     "timed-out": "timed out",
 }
@@ -95,7 +95,7 @@ def _question_lines(one: QuestionResult, values: Sequence[str]) -> Iterator[str]
         for value in values[-5:]:
             yield f"  “{' '.join(value.split())[:100]}”"
         if len(values) > 5:
-            yield f"  … the newest 5 of {len(values):,}; --csv has all"
+            yield f"  … the newest 5 of {len(values):,}; --csv writes all"
 
 
 def result_document(found: SurveyResults) -> dict[str, Any]:
@@ -206,10 +206,12 @@ def started_line(done: Started) -> str:
     one, answer = done.session, done.answer
     state = "" if answer is None else str(answer.state)
     words = {
-        "accepted": f"question '{one.question}' sent; open until {moment_text(one.until_at)}",
-        "planned": f"question '{one.question}' not accepted now; `a2pcli listen` tries again for an hour",
-        "unknown": f"it is unknown whether the gateway took question '{one.question}'; it is not sent again",
+        "accepted": f"question '{one.question}' was sent; it is open until {moment_text(one.until_at)}",
+        "planned": f"question '{one.question}' was not accepted; `a2pcli listen` tries again for an hour",
+        "unknown": f"it is unknown whether the gateway accepted question '{one.question}'; it is not sent again",
         "rejected": f"question '{one.question}' was rejected by the gateway",
+        "skipped": f"question '{one.question}' was not sent: the person has opted out",
+        "expired": f"question '{one.question}' was not accepted in time",
     }
     why = "" if answer is None or state == "accepted" else answer.detail or answer.code or ""
     return f"{masked(one.address)}: {words.get(state, state)}{f' ({why})' if why else ''}"
