@@ -148,6 +148,48 @@ def test_whom_rcs_does_not_reach_is_left_out_or_gets_the_next_channel(shop: Proj
     assert f"by sms    {told['unreachable']}" in shop.run("plan", file).out
 
 
+def by_route(project: Project, second: str) -> str:
+    """A campaign by a route of two gateways."""
+    reached(project)
+    project.write(
+        "a2pcli.yaml",
+        "region: GB\ngateways:\n  one: {type: simulator, reachable: 50%, seed: 1}\n"
+        f"  two: {{type: {second}}}\nroutes:\n  both: {{order: [one, two]}}\n",
+    )
+    return campaign(project, "gateway: both\nmessage: 'Hello {{ name }}'\n")
+
+
+def test_each_gateway_of_a_route_is_asked_and_only_people_whom_none_reaches_are_left_out(
+    shop: Project,
+) -> None:
+    file = by_route(shop, "simulator, reachable: 50%, seed: 2")
+    told = shop.run("contacts", "reach", file, "--json").json
+    one, two = told["gateways"]
+    assert (one["gateway"], two["gateway"], told["cannot_tell"]) == ("one", "two", [])
+    assert one["reachable"] + one["unreachable"] == two["reachable"] + two["unreachable"] == 40
+    assert 0 < told["unreachable"] < min(one["unreachable"], two["unreachable"])
+    assert shop.run("contacts", "reach", file, "--json").json["known"] == 40
+    assert shop.run("plan", file, "--json").json["excluded"] == {"not-reachable": told["unreachable"]}
+
+
+def test_a_gateway_of_a_route_that_cannot_be_asked_is_named(shop: Project) -> None:
+    file = by_route(shop, "vonage, api: messages, channels: [rcs], api_key: a, api_secret: b, sender: Shop")
+    told = shop.run("contacts", "reach", file)
+    assert "gateway one\n" in told.out
+    assert "gateway two cannot be asked: plans take it that it reaches everybody" in told.out
+
+
+def test_a_gateway_of_a_route_that_is_down_does_not_keep_the_others_from_being_asked(shop: Project) -> None:
+    file = by_route(shop, "simulator, reachable: 50%")
+    text = (shop.folder / "a2pcli.yaml").read_text()
+    shop.write("a2pcli.yaml", text.replace("one: {type: simulator,", "one: {type: simulator, down: yes,"))
+    assert shop.run("contacts", "reach", file).status == 5
+    with sqlite3.connect(shop.folder / ".a2pcli" / "ledger.db") as connection:
+        assert connection.execute("SELECT gateway, count(*) FROM reachability GROUP BY 1").fetchall() == [
+            ("two", 40)
+        ]
+
+
 def test_what_is_known_of_a_person_is_exported_and_erased(shop: Project) -> None:
     reached(shop, "0%")
     file = campaign(shop, "gateway: sim\nmessage: 'Hello {{ name }}'\n")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from a2pcli.cli import options
+
+if TYPE_CHECKING:
+    from a2pcli.actions.reach import Reached, ReachedBy
 
 
 def register(app: typer.Typer) -> None:
@@ -80,16 +83,16 @@ def check(
 
 
 def reach(campaign: options.Campaign, as_json: options.Json = False) -> None:
-    """Ask the gateway which of a campaign's recipients RCS reaches. Nothing is sent.
+    """Ask the gateways which of a campaign's recipients RCS reaches. Nothing is sent.
 
     The answers are kept in the ledger and count for 7 days: plans exclude people whom RCS does not reach
     (not-reachable), or message them by the campaign's next channel. Numbers asked about within the last day are not
-    asked about again.
+    asked about again. If the campaign goes by a route, each of its gateways that can tell is asked.
 
     Example:  a2pcli contacts reach rcs_card.yaml
 
-    Exit status: 0, 2 if the campaign or its gateway has no RCS, 3 if the campaign is invalid, 5 if the gateway is
-    unavailable.
+    Exit status: 0, 2 if the campaign has no RCS or no gateway that can tell, 3 if the campaign is invalid, 5 if a
+    gateway is unavailable.
     """
     from a2pcli.actions.reach import ask_reachability
     from a2pcli.cli.calls import project_at
@@ -102,7 +105,20 @@ def reach(campaign: options.Campaign, as_json: options.Json = False) -> None:
         print_json(asdict(found))
         return
     people = "1 recipient" if found.numbers == 1 else f"{found.numbers:,} recipients"
-    print(f"gateway {found.gateway}: {people}")
+    if len(found.gateways) == 1 and not found.cannot_tell:
+        print(f"gateway {found.gateway}: {people}")
+        _print_reached(found)
+        return
+    print(people)
+    _print_reached(found)
+    for one in found.gateways:
+        print(f"gateway {one.gateway}")
+        _print_reached(one)
+    for name in found.cannot_tell:
+        print(f"gateway {name} cannot be asked: plans take it that it reaches everybody")
+
+
+def _print_reached(found: Reached | ReachedBy) -> None:
     print(f"  reachable    {found.reachable:,}")
     print(f"  unreachable  {found.unreachable:,}")
     if found.known:

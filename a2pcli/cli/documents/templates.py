@@ -52,12 +52,24 @@ class Templates(TypedDict):
     files: list[TemplatesOfGateway]
 
 
-class Reached(TypedDict):
-    """``a2pcli contacts reach``."""
+class ReachedBy(TypedDict):
+    """What one gateway said."""
 
     gateway: str
-    numbers: Annotated[int, says("recipients of the campaign")]
-    known: Annotated[int, says("of them asked about within the last day, and not again")]
+    known: Annotated[int, says("recipients asked about within the last day, and not again")]
     reachable: int
     unreachable: int
     untold: Annotated[int, says("numbers of which the provider does not say")]
+
+
+class Reached(TypedDict):
+    """``a2pcli contacts reach``."""
+
+    gateway: Annotated[str, says("the first gateway that was asked")]
+    numbers: Annotated[int, says("recipients of the campaign")]
+    known: Annotated[int, says("of them asked about within the last day, and not again by any gateway")]
+    reachable: Annotated[int, says("numbers that at least one gateway reaches")]
+    unreachable: Annotated[int, says("numbers that none of the gateways reaches")]
+    untold: Annotated[int, says("the other numbers")]
+    gateways: Annotated[list[ReachedBy], says("each gateway that was asked")]
+    cannot_tell: Annotated[list[str], says("gateways of the route that cannot be asked")]
