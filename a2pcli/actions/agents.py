@@ -33,7 +33,13 @@ HOUR, DAY = 3_600_000, 86_400_000
 LONGEST_NOTICE = 500
 
 
-def notices(agents: Agents, name: str, incoming: Incoming, conversation: Conversation) -> Iterator[NewAnswer]:
+_ONE_WAY = frozenset({"apprise", "console", "outbox", "http", "smtp", "ses", "postmark", "sns"})
+"""Types of gateways by which nobody can answer."""
+
+
+def notices(
+    agents: Agents, name: str, incoming: Incoming, conversation: Conversation, settings: LoadedSettings
+) -> Iterator[NewAnswer]:
     """The messages that tell agents of a reply, one by each of their ways."""
     if agents.webhook is not None:
         yield NewAnswer(
@@ -48,16 +54,28 @@ def notices(agents: Agents, name: str, incoming: Incoming, conversation: Convers
         )  # fmt: skip
     for way, kind in ((agents.email, "email"), (agents.chat, "chat")):
         if way is not None:
-            yield _message(way, kind, name, incoming, conversation)
+            yield _message(way, kind, name, incoming, conversation, settings)
 
 
-def _message(way: Way, kind: str, name: str, incoming: Incoming, conversation: Conversation) -> NewAnswer:
+def _how_to_answer(way: Way, code: str, settings: LoadedSettings) -> str:
+    """How agents who got a notice this way answer the person."""
+    known = settings.settings
+    type_ = str(known.gateways.get(way.gateway, {}).get("type") or way.gateway)
+    if type_ not in _ONE_WAY:
+        return f"Answer here, beginning with the code: {code} TEXT"
+    page = known.listen.public_url
+    return f"Answer: {f'{page}/ or ' if page else ''}a2pcli inbox reply {code} 'TEXT'"
+
+
+def _message(
+    way: Way, kind: str, name: str, incoming: Incoming, conversation: Conversation, settings: LoadedSettings
+) -> NewAnswer:
     read = any_address(way.to, None)
     channel = "email" if kind == "email" else (way.to.partition(":")[0] if ":" in way.to else "sms")
     text = " ".join(incoming.text.split())[:LONGEST_NOTICE]
     body = (
         f"{masked(incoming.address)} wrote to {incoming.to or incoming.gateway}: {text}\n"
-        f"Answer: a2pcli inbox reply {conversation.code} 'TEXT'"
+        f"{_how_to_answer(way, conversation.code, settings)}"
     )
     return NewAnswer(
         key=f"notice:{kind}:{name}:{incoming.event}", kind=NOTICE, address=read.address or way.to,

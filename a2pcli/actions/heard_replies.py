@@ -23,7 +23,7 @@ from a2pcli.errors import InvalidInput, LedgerError
 from a2pcli.ledger.records import now_ms
 from a2pcli.ledger.replies import KeptReply
 from a2pcli.ledger.sender_names import sender_scope
-from a2pcli.rules.keywords import Meaning, classify, means_everything
+from a2pcli.rules.keywords import Meaning, Reply, classify, means_everything
 
 if TYPE_CHECKING:
     from a2pcli.actions.incoming import AsksPeople
@@ -122,6 +122,11 @@ class ReplyDesk:
             self._ledger.replies.add([kept], source, keep_texts=texts, now=now)
             is_stop = one.is_opt_out or meaning is Meaning.STOP
             return TakenReply(is_unreadable=True, is_unreadable_stop=is_stop)
+        if (agents := self._of_agent(one, kept, channel, now)) is not None:
+            self._ledger.replies.add(
+                [replace(kept, kind=str(Meaning.NONE))], source, keep_texts=texts, now=now
+            )
+            return TakenReply(answered=agents)
         programme = self._ledger.replies.programme_of(
             address, now if at is None else at, gateway=gateway, to=one.to
         )
@@ -142,6 +147,26 @@ class ReplyDesk:
             )
         )  # fmt: skip
         return TakenReply(done, answered=answered)
+
+    def _of_agent(self, one: HeardReply, kept: KeptReply, channel: str, now: int) -> str | None:
+        """Take an agent's answer to a person; None if the reply is none."""
+        if self._responder is None:
+            return None
+        done = HandledReply(kept.address, one.text, Reply(Meaning.NONE), "an agent's")
+        return self._responder.answer_of_agent(
+            Incoming(
+                kept.address,
+                one.text,
+                channel,
+                kept.gateway,
+                one.to,
+                one.at,
+                kept.event,
+                now,
+                done,
+                EVERYTHING,
+            )
+        )
 
     def _asked(self, address: str, gateway: str, to: str | None, now: int) -> tuple[str | None, bool]:
         """The open question of a rule, and whether any question is open."""

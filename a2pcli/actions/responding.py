@@ -45,6 +45,10 @@ class Responder:
         """Whether a YES answers a survey's question, and is no START."""
         return any(one.is_open(address, gateway, to, now) for one in self._asking)
 
+    def answer_of_agent(self, incoming: Incoming) -> str | None:
+        """Take what an agent wrote to the conversation that it names; None if it is a reply like others."""
+        return self._rules.agents.take(incoming) if self._rules.agents.is_for(incoming) else None
+
     def respond(self, incoming: Incoming) -> str | None:
         """Store the answer to a reply, if there is one; return what kind it is."""
         meaning = incoming.done.reply.meaning

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from a2pcli.actions.agent_desk import AgentDesk
 from a2pcli.actions.agents import notices
 from a2pcli.actions.answers import NewAnswer
 from a2pcli.actions.chat_desk import A_MACHINE, HOUR, KEYWORD, ChatDesk, may_talk
@@ -31,8 +32,10 @@ class RuleDesk:
 
     def __init__(self, ledger: Ledger, settings: LoadedSettings, rules: ReplyRules | None = None) -> None:
         """``rules`` are those that are loaded already."""
-        self._ledger = ledger
+        self._ledger, self._settings = ledger, settings
         self._rules: ReplyRules | None = rules or load_rules(settings)
+        self.agents = AgentDesk(ledger, settings, self._rules)
+        """Takes what agents write."""
         self._chats = None if self._rules is None else ChatDesk(ledger, self._rules, self)
 
     def open_question(self, address: str, gateway: str, to: str | None, now: int) -> str | None:
@@ -138,7 +141,7 @@ class RuleDesk:
         there = [name for name in some if self._rules.are_open(name, incoming.now)]
         name = (there or some)[0]
         conversation = self.to_inbox(incoming, why, name)
-        for one in notices(self._rules.agents[name], name, incoming, conversation):
+        for one in notices(self._rules.agents[name], name, incoming, conversation, self._settings):
             self._ledger.answers.add(one, now=incoming.now)
         closed = f"agents {name}"
         if not there and self._rules.template(closed, "closed") and self._may_answer(incoming, closed):

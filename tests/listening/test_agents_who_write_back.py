@@ -1,0 +1,118 @@
+"""Agents answer a notice where they got it: their text goes to the person of the conversation that they name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from answerkit import ANN, BEN, SHOP
+
+from a2pcli.actions.heard_replies import HeardReply, ReplyDesk
+from a2pcli.config.load import load_settings
+from a2pcli.ledger.answers import Answer
+from a2pcli.ledger.store import Ledger
+
+AGENT = "telegram:123456789"
+RULES = f"""\
+rules: {{person: {{keyword: AGENT, agent: sales}}}}
+agents:
+  sales: {{chat: {{gateway: telegram, to: "{AGENT}"}}, email: {{gateway: mail, to: desk@acme.example}}}}
+"""
+SETTINGS = """\
+region: GB
+replies: {texts: keep}
+gateways:
+  kannel: {password: p}
+  telegram: {token: "123456:abcdefghijklmnopqrstuvwxyz012345678"}
+  mail: {type: smtp, host: localhost}
+listen: {public_url: "https://hooks.example.com/a2p"}
+"""
+
+
+class Desk:
+    """Replies to a ledger's desk."""
+
+    def __init__(self, folder: Path, ledger: Ledger) -> None:
+        self.ledger, self._desk, self._count = ledger, ReplyDesk(ledger, load_settings(folder)), 0
+
+    def says(self, who: str, text: str, id: str | None = None) -> str | None:
+        self._count += 1
+        gateway = "telegram" if who == AGENT else "kannel"
+        heard = HeardReply(
+            who.removeprefix("telegram:"), None if who == AGENT else SHOP, text, id=id or str(self._count)
+        )
+        with self.ledger.transaction():
+            channel = "telegram" if who == AGENT else "sms"
+            return self._desk.take(heard, channel=channel, gateway=gateway, source="test").answered
+
+    def to(self, who: str) -> list[Answer]:
+        return self.ledger.answers.of(who)
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    (tmp_path / "a2pcli.yaml").write_text(SETTINGS)
+    (tmp_path / "replies.yaml").write_text(RULES)
+    with Ledger.open(str(tmp_path / "ledger.db")) as ledger:
+        yield Desk(tmp_path, ledger)
+
+
+@pytest.fixture
+def code(desk: Desk) -> str:
+    """The conversation of Ann, whom the agents were told of."""
+    assert desk.says(ANN, "Agent") == "agent"
+    return desk.ledger.conversations.all()[0].code
+
+
+def test_a_notice_says_how_to_answer_it_the_way_it_came(desk: Desk, code: str) -> None:
+    (chat,), (mail,) = desk.to(AGENT), desk.to("desk@acme.example")
+    assert f"Answer here, beginning with the code: {code} TEXT" in (chat.body or "")
+    assert f"Answer: https://hooks.example.com/a2p/ or a2pcli inbox reply {code} 'TEXT'" in (mail.body or "")
+
+
+@pytest.mark.parametrize("written", ["{} Stop by at nine.", "{}: Stop by at nine.", "[{}] Stop by at nine."])
+def test_an_agent_s_answer_goes_to_the_person_once(desk: Desk, code: str, written: str) -> None:
+    for _ in range(2):
+        desk.says(AGENT, written.format(code.upper()), id="one")
+    (answer,) = desk.to(ANN)
+    assert (answer.body, answer.kind, answer.gateway, answer.sender) == (
+        "Stop by at nine.",
+        "agent",
+        "kannel",
+        SHOP,
+    )
+    assert not desk.ledger.optouts.of(AGENT)
+    found = desk.ledger.conversations.by_code(code)
+    assert found is not None
+    assert (found.assignee, found.waits) == ("sales", False)
+
+
+@pytest.mark.parametrize(
+    ("before", "written", "why"),
+    [
+        ("", "We open at nine.", "begin with the code"),
+        ("", "c2222222 We open at nine.", "there is no conversation 'c2222222'"),
+        ("", "{}", "the text is empty"),
+        ("STOP", "{} We open at nine.", "has opted out"),
+    ],
+)
+def test_an_agent_is_told_why_nobody_got_what_they_wrote(
+    desk: Desk, code: str, before: str, written: str, why: str
+) -> None:
+    if before:
+        desk.says(ANN, before)
+    assert desk.says(AGENT, written.format(code)) == "notice"
+    assert why in (desk.to(AGENT)[-1].body or "")
+    assert not [one for one in desk.to(ANN) if one.kind == "agent"]
+
+
+def test_a_machine_at_an_agent_s_address_is_told_three_times_in_an_hour(desk: Desk, code: str) -> None:
+    assert [desk.says(AGENT, f"I am out until {day} May") for day in range(5)][:4] == ["notice"] * 3 + [None]
+
+
+def test_nobody_else_answers_as_an_agent_and_an_agent_s_stop_counts(desk: Desk, code: str) -> None:
+    desk.says(BEN, f"{code} I am no agent")
+    assert not [one for one in desk.to(ANN) if one.kind == "agent"]
+    desk.says(AGENT, "STOP")
+    assert [one.source for one in desk.ledger.optouts.of(AGENT)] == ["reply"]
