@@ -128,8 +128,7 @@ class ConfirmationTexts:
         if loc is not None and document is not None:
             if not document.has(loc):
                 loc = loc[:-1]  # one text for every language
-            block = document.block(loc)
-            place = SourcePlace(document.path, block.line, block.column, block.indent)
+            place = SourcePlace.of(document, loc)
         return compile_template(text, where=place, locale=self._settings.settings.locale, known=VARIABLES)
 
     @cached_property

@@ -11,7 +11,6 @@ import hmac
 import secrets
 import unicodedata
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from a2pcli.addresses.any_address import read_address
@@ -224,14 +223,7 @@ def _template(settings: LoadedSettings, loc: Loc, text: str) -> MessageTemplate:
     """Return a text of the settings, compiled. Raises ``InvalidInput`` with every problem, each at its place."""
     where = SourcePlace()
     if settings.document is not None and settings.document.has(loc):
-        block = settings.document.block(loc)
-        where = SourcePlace(
-            settings.document.path,
-            block.line,
-            block.column,
-            block.indent,
-            partial(settings.document.spot, loc),
-        )
+        where = SourcePlace.of(settings.document, loc)
     return compile_template(text, where=where, known=("code", "service", "minutes"))
 
 

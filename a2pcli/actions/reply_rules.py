@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -201,11 +200,7 @@ class ReplyRules:
         from a2pcli.content.sources import SourcePlace
         from a2pcli.content.templates import compile_template
 
-        document = self._loaded.document
-        block = document.block(loc)
-        place = SourcePlace(
-            document.path, block.line, block.column, block.indent, partial(document.spot, loc)
-        )
+        place = SourcePlace.of(self._loaded.document, loc)
         return compile_template(
             text, where=place, folder=self._settings.folder, locale=self._settings.settings.locale
         )

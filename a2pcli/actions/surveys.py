@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from a2pcli.actions.answers import NewAnswer, send_stored, sendable_text
@@ -97,11 +96,7 @@ class ReadySurvey:
         from a2pcli.content.sources import SourcePlace
         from a2pcli.content.templates import compile_template
 
-        document = self.loaded.document
-        block = document.block(loc)
-        place = SourcePlace(
-            document.path, block.line, block.column, block.indent, partial(document.spot, loc)
-        )
+        place = SourcePlace.of(self.loaded.document, loc)
         return compile_template(
             text, where=place, folder=self._settings.folder, locale=self._settings.settings.locale
         )

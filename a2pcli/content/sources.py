@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING
 
 from jinja2 import Environment, TemplateSyntaxError, nodes
 
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem, Severity
+
+if TYPE_CHECKING:
+    from a2pcli.config.document import Document, Loc
 
 _LINES = 1_000_000
 
@@ -31,6 +36,12 @@ class SourcePlace:
     column: int = 1
     indent: int = 0
     spot: Callable[[int], tuple[int, int]] | None = None
+
+    @classmethod
+    def of(cls, document: Document, loc: Loc) -> SourcePlace:
+        """Return the place of a text in a file."""
+        block = document.block(loc)
+        return cls(document.path, block.line, block.column, block.indent, partial(document.spot, loc))
 
 
 @dataclass(frozen=True, slots=True)

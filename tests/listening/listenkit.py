@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -99,3 +100,31 @@ def query(project: Any, sql: str) -> list[dict[str, Any]]:
     assert ran.status == 0, ran.err
     names = [one["name"] if isinstance(one, dict) else one for one in ran.json["columns"]]
     return [dict(zip(names, row, strict=True)) for row in ran.json["rows"]]
+
+
+def killed_under_load(heard: Listener, most: int) -> list[str]:
+    """Send receipts from eight threads, and kill the listener once it has acknowledged so many; return the ids of the
+    acknowledged ones."""
+    acknowledged: list[str] = []
+
+    def load(part: int) -> None:
+        with httpx.Client(timeout=30) as client:
+            for place in range(100_000):
+                id = f"k{part}x{place}"
+                url = f"{heard.url}/callbacks/kannel/{SECRET}?reference=r2345678-000001&status=1&id={id}"
+                try:
+                    if client.get(url).status_code == 200:
+                        acknowledged.append(id)
+                except httpx.TransportError:
+                    return
+
+    threads = [threading.Thread(target=load, args=(part,)) for part in range(8)]
+    for one in threads:
+        one.start()
+    while len(acknowledged) < most:
+        assert any(one.is_alive() for one in threads), heard.said()
+        time.sleep(0.01)
+    heard.process.kill()
+    for one in threads:
+        one.join()
+    return acknowledged

@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import readykit
 from clikit import PEOPLE, Project
-from listenkit import ENVIRON, SECRET, SETTINGS, listener, query
+from listenkit import ENVIRON, SECRET, SETTINGS, killed_under_load, listener, query
 from postgreskit import running_postgres
 
 CLIENTS = 12
@@ -97,29 +97,8 @@ def test_a_listener_on_postgresql_that_is_killed_has_every_acknowledged_receipt_
         ledger = server.get_uri()
         project.write("a2pcli.yaml", f"{SETTINGS}ledger: '{ledger}'\n")
         project.run("ledger", "create", **ENVIRON)
-        acknowledged: list[str] = []
         with listener(project.folder, "--ledger", ledger, settings=None) as heard:
-
-            def load(part: int) -> None:
-                with httpx.Client(timeout=30) as client:
-                    for place in range(100_000):
-                        id = f"k{part}x{place}"
-                        url = f"{heard.url}/callbacks/kannel/{SECRET}?reference=r2345678-000001&status=1&id={id}"
-                        try:
-                            if client.get(url).status_code == 200:
-                                acknowledged.append(id)
-                        except httpx.TransportError:
-                            return
-
-            threads = [threading.Thread(target=load, args=(part,)) for part in range(8)]
-            for one in threads:
-                one.start()
-            while len(acknowledged) < 200:
-                assert any(one.is_alive() for one in threads), heard.said()
-                time.sleep(0.01)
-            heard.process.kill()
-            for one in threads:
-                one.join()
+            acknowledged = killed_under_load(heard, 200)
         stored = [str(one["gateway_id"]) for one in query(project, "SELECT gateway_id FROM receipts")]
         assert set(acknowledged) <= set(stored)
         assert len(stored) == len(set(stored))

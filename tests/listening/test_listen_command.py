@@ -17,7 +17,7 @@ import httpx
 import pytest
 import readykit
 from clikit import PEOPLE, Project
-from listenkit import ENVIRON, PUBLIC, SECRET, SETTINGS, listener, query
+from listenkit import ENVIRON, PUBLIC, SECRET, SETTINGS, killed_under_load, listener, query
 from plivo.utils.signature_v3 import construct_post_url, get_signature_v3
 
 STOP = {"From": "+447911123456", "To": "+447911000000", "Body": "STOP", "MessageSid": "SM1"}
@@ -165,29 +165,8 @@ def test_an_id_that_comes_before_its_answer_is_kept_and_matched_later(project: P
 
 
 def test_every_acknowledged_receipt_is_there_once_after_a_kill(project: Project) -> None:
-    acknowledged: list[str] = []
     with listener(project.folder) as heard:
-
-        def load(part: int) -> None:
-            with httpx.Client(timeout=30) as client:
-                for place in range(100_000):
-                    id = f"k{part}x{place}"
-                    try:
-                        url = f"{heard.url}/callbacks/kannel/{SECRET}?reference=r2345678-000001&status=1&id={id}"
-                        if client.get(url).status_code == 200:
-                            acknowledged.append(id)
-                    except httpx.TransportError:
-                        return
-
-        threads = [threading.Thread(target=load, args=(part,)) for part in range(8)]
-        for one in threads:
-            one.start()
-        while len(acknowledged) < 300:
-            assert any(one.is_alive() for one in threads), heard.said()
-            time.sleep(0.01)
-        heard.process.kill()
-        for one in threads:
-            one.join()
+        acknowledged = killed_under_load(heard, 300)
     with listener(project.folder, settings=None) as again:
         url = f"{again.url}/callbacks/kannel/{SECRET}?reference=r2345678-000001&status=1&id={acknowledged[0]}"
         assert httpx.get(url).status_code == 200
