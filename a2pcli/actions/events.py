@@ -283,6 +283,7 @@ def event_document(ledger: Ledger, event: Trigger) -> dict[str, Any]:
         "detail": event.detail,
         "due_at": iso(event.due_at),
         "message": None if message is None else str(message.state),
+        "delivery": None if message is None else message.delivery,
     }
 
 

@@ -16,7 +16,7 @@ from a2pcli.actions.receipts import tells_optout
 from a2pcli.channels import DEFAULT
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import LedgerError
-from a2pcli.ledger.live_receipts import apply_late, has_unmatched, known_runs, runs_of
+from a2pcli.ledger.live_receipts import apply_late, has_unmatched, known_runs, match_spelt, runs_of
 from a2pcli.ledger.receipts import Inbox
 from a2pcli.ledger.records import RunState
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from a2pcli.contacts.receipt_file import Receipt
     from a2pcli.gateways.base import WrittenReply
     from a2pcli.gateways.callbacks import Reply
+    from a2pcli.ledger.live_receipts import Spellings
     from a2pcli.ledger.records import Run
     from a2pcli.ledger.store import Ledger
 
@@ -93,6 +94,8 @@ class HeardStore:
         self.counts = HeardCounts()
         self.on_answers: Callable[[], None] = lambda: None
         """Called, on the thread that stores, when answers were stored that are to be sent."""
+        self.hearing: Callable[[], Mapping[str, Spellings]] = dict
+        """Returns the gateways whose receipts come on the connection by which answers are sent."""
 
     @property
     def name(self) -> str:
@@ -184,6 +187,10 @@ class HeardStore:
         newest = self._matching.newest()
         if has_unmatched(self._ledger):
             self.counts.matched_later += self._matching.match_again(newest, tells=self._tells)
+            for gateway, spellings in self.hearing().items():
+                found = match_spelt(self._ledger, gateway, spellings, self._tells)
+                self.counts.add(HeardCounts(matched_later=found.matched, opted_out=found.opted_out))
+                self._matching.keep_totals(found.uncounted)
         now, named = time.monotonic(), list(self._runs.items())
         known = known_runs(self._ledger, [id for id, at in named if at >= now - REMEMBERED])
         for id in {id for id, _ in named} - {run.id for run in known}:

@@ -20,13 +20,14 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from a2pcli.addresses.kinds import forms_of
 from a2pcli.dataclass import dataclass
-from a2pcli.ledger import audit, erased
+from a2pcli.ledger import answer_deliveries, audit, erased, told_optouts
 from a2pcli.ledger.core import SubStore
 from a2pcli.ledger.optouts import CHANNEL, EVERYTHING, PROGRAMME, SENDER, binds, of_addresses
+from a2pcli.ledger.receipt_ids import note_parts_of_answer
 from a2pcli.ledger.records import now_ms
-from a2pcli.ledger.schema import answers
+from a2pcli.ledger.schema_answers import answers
 from a2pcli.ledger.sender_names import sender_key, sender_scope
-from a2pcli.messages import Outcome, State
+from a2pcli.messages import Cause, Outcome, State
 from a2pcli.reasons import Reason
 
 _c = answers.c
@@ -97,6 +98,9 @@ class Answer:
     detail: str | None
     gateway_id: str | None
     source: str
+    delivery: str | None
+    delivered_at: int | None
+    delivery_code: str | None
 
 
 _NAMES = tuple(name for name in Answer.__dataclass_fields__ if name not in ("content", "anyway", "state"))
@@ -264,10 +268,11 @@ class Answers(SubStore):
 
     def settle(
         self, answer: Answer, state: State, outcome: Outcome, *,
-        due_at: int | None = None, keeps_text: bool = True, now: int | None = None,
+        due_at: int | None = None, keeps_text: bool = True, parts: int | None = None, now: int | None = None,
     ) -> None:  # fmt: skip
-        """Store what became of a claimed answer. ``planned`` with ``due_at``: it certainly did not leave, and is tried
-        again then. ``keeps_text``: whether the text stays once it is settled. Audit: ``answer.send``."""
+        """Store what became of a claimed answer, and what receipts say of it that came before. ``planned`` with
+        ``due_at``: it certainly did not leave, and is tried again then. ``keeps_text``: whether the text stays once it
+        is settled. Audit: ``answer.send``; ``optout.gateway`` if the gateway says that the person opted out."""
         moment = now_ms() if now is None else now
         ended = state is not State.PLANNED
         values: dict[str, Any] = {
@@ -277,6 +282,7 @@ class Answers(SubStore):
             "code": outcome.code,
             "detail": outcome.detail,
             "gateway_id": outcome.gateway_id,
+            "parts": parts,
         }
         if not ended:
             values["claimed_at"] = None
@@ -287,6 +293,14 @@ class Answers(SubStore):
             mine = (_c.number == answer.number) & open_
             if connection.execute(update(answers).where(mine).values(values)).rowcount:
                 self._note(connection, answer, state, moment)
+            note_parts_of_answer(
+                connection, answer.number, answer.reference, answer.gateway, outcome.part_ids, moment
+            )
+            answer_deliveries.apply(connection, [answer.number], moment)
+            if outcome.cause is Cause.OPTED_OUT:
+                told_optouts.keep_from_answer(
+                    connection, answer.gateway, answer.address, answer.sender, moment
+                )
         self._ledger.note_entry()
 
     def give_up(self, *, now: int | None = None) -> dict[State, int]:
@@ -302,11 +316,13 @@ class Answers(SubStore):
                 return {}
         done: dict[State, int] = {}
         with self._ledger.writing() as connection:
+            ended = list(connection.execute(select(_c.number).where(lost)).scalars())
             for state, chosen in ((State.UNKNOWN, lost), (State.EXPIRED, late)):
                 values = {"state": str(state), "due_at": None, "settled_at": moment}
                 many = connection.execute(update(answers).where(chosen).values(values)).rowcount
                 if many:
                     done[state] = many
+            answer_deliveries.apply(connection, ended, moment)
             if done:
                 detail = {str(state): many for state, many in done.items()}
                 audit.append(connection, "answer.give-up", None, detail, moment)

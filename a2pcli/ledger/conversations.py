@@ -17,10 +17,11 @@ from a2pcli.dataclass import dataclass
 from a2pcli.ledger import audit
 from a2pcli.ledger.core import SubStore
 from a2pcli.ledger.records import now_ms
-from a2pcli.ledger.schema import answers, conversations, replies
+from a2pcli.ledger.schema import conversations, replies
+from a2pcli.ledger.schema_answers import answers
 from a2pcli.messages import State
 
-OPEN, CLOSED = "open", "closed"
+OPEN, ANSWERED, CLOSED = "open", "answered", "closed"
 _c = conversations.c
 _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
@@ -63,17 +64,28 @@ class Conversation:
         """Whether the person wrote last."""
         return self.state == OPEN and (self.answered_at is None or self.answered_at < self.heard_at)
 
+    @property
+    def standing(self) -> str:
+        """``open`` while the person waits for an answer, ``answered``, or ``closed``: the word that is shown."""
+        return ANSWERED if self.state == OPEN and not self.waits else self.state
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
     """A message of a conversation. ``text`` is None if it was not kept; ``kind`` is the reply's meaning, or the kind of
-    the answer with its ``state``."""
+    the answer with its ``state`` and, if receipts say it, its ``delivery``."""
 
     at: int
     is_ours: bool
     text: str | None
     kind: str
     state: str | None = None
+    delivery: str | None = None
+
+    @property
+    def outcome(self) -> str:
+        """What became of an answer, in as many words as it takes: "accepted", "accepted, delivered"."""
+        return ", ".join(one for one in (self.state, self.delivery) if one)
 
 
 class Conversations(SubStore):
@@ -150,7 +162,7 @@ class Conversations(SubStore):
         forms = forms_of(one.address)
         r, a = replies.c, answers.c
         theirs = select(r.received_at, r.body, r.kind).where(r.address.in_(forms), r.gateway == one.gateway)
-        ours = select(a.created_at, a.body, a.kind, a.state).where(
+        ours = select(a.created_at, a.body, a.kind, a.state, a.delivery).where(
             a.address.in_(forms), a.gateway == one.gateway, a.state != str(State.SKIPPED), a.kind != "notice"
         )
         with self._ledger.reading() as connection:
@@ -159,8 +171,10 @@ class Conversations(SubStore):
                 for at, body, kind in connection.execute(theirs.order_by(r.number.desc()).limit(limit))
             ]
             found += [
-                Said(at, True, body, kind, state)
-                for at, body, kind, state in connection.execute(ours.order_by(a.number.desc()).limit(limit))
+                Said(at, True, body, kind, state, delivery)
+                for at, body, kind, state, delivery in connection.execute(
+                    ours.order_by(a.number.desc()).limit(limit)
+                )
             ]
         return sorted(found, key=lambda said: (said.at, said.is_ours))[-limit:]
 

@@ -84,7 +84,7 @@ def apply(connection: Connection, ids: Sequence[int], now: int) -> Applied:
 
 
 def _of_run(connection: Connection, run: Run, ids: Sequence[int], now: int) -> Applied:
-    told, bills = _told_and_billed(connection, ids)
+    told, bills = told_and_billed(connection, ids)
     values: list[dict[str, Any]] = []
     moved: Counter[DeliveryKey] = Counter()
     taken: list[tuple[RowMapping, Report | None, list[Report]]] = []
@@ -112,7 +112,7 @@ def _of_run(connection: Connection, run: Run, ids: Sequence[int], now: int) -> A
                 (lost if found.delivery in NEGATIVE else arrived if found.delivery in ARRIVED else []).append(
                     row["id"]
                 )
-        if reports and _was_taken(row["state"], found, reports):
+        if reports and was_taken(row["state"], found, reports):
             taken.append((row, found, reports))
     if values:
         connection.execute(_deliver, values)
@@ -135,7 +135,7 @@ def _move(
             moved[delivery, code, variant] += many
 
 
-def _was_taken(state: str, found: Report | None, reports: list[Report]) -> bool:
+def was_taken(state: str, found: Report | None, reports: list[Report]) -> bool:
     """Whether receipts show that the gateway accepted a message although its answer did not say so."""
     if state == State.UNKNOWN:
         has_failed = found is not None and found.delivery in NEGATIVE
@@ -181,19 +181,20 @@ def _accept(
 
 def told_of(connection: Connection, ids: Sequence[int]) -> dict[int, list[Report]]:
     """Return the receipts of the attempts, except those with an unknown status."""
-    return _told_and_billed(connection, ids)[0]
+    return told_and_billed(connection, ids)[0]
 
 
-def _told_and_billed(
-    connection: Connection, ids: Sequence[int]
+def told_and_billed(
+    connection: Connection, ids: Sequence[int], of: Any = _r.attempt
 ) -> tuple[dict[int, list[Report]], billed.Bills]:
-    """Return the receipts of the attempts with a known status, and the prices of all that have one."""
+    """Return the receipts of the attempts with a known status, and the prices of all that have one. ``of``: the column
+    of ``receipts`` that has these numbers."""
     told: dict[int, list[Report]] = defaultdict(list)
     bills: billed.Bills = {}
     for some in pieces(ids):
         query = select(
-            _r.attempt, _r.delivery, _r.at, _r.code, _r.gateway_id, _r.status, _r.price, _r.currency
-        ).where(_r.attempt.in_(some), _r.delivery.is_not(None) | _r.price.is_not(None))
+            of, _r.delivery, _r.at, _r.code, _r.gateway_id, _r.status, _r.price, _r.currency
+        ).where(of.in_(some), _r.delivery.is_not(None) | _r.price.is_not(None))
         for id, word, at, code, gateway_id, status, price, currency in connection.execute(
             query.order_by(_r.number)
         ):

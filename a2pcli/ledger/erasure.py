@@ -174,7 +174,7 @@ def erase(connection: Connection, person: Person, now: int, live: frozenset[int]
         flying = frozenset(map(message_of, _in_flight(connection, there.ids, live)))
         ids = [id for id in there.ids if message_of(id) not in flying]
         skipped += _blank_plans(connection, there, flying)
-        told = receipts.forget(connection, ids)
+        told = receipts.forget(connection, ids) + receipts.forget_of_answers(connection, person.forms)
         falling.forget(connection, ids)
         _blank_attempts(connection, ids)
         sentences = _blank_plan_sentences(connection, person)

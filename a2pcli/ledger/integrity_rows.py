@@ -37,7 +37,8 @@ from a2pcli.ledger.erased_people import MARK
 from a2pcli.ledger.integrity import CheckContext, Finding
 from a2pcli.ledger.records import RunState
 from a2pcli.ledger.row_rules import OUTSIDE, RowRule
-from a2pcli.ledger.schema import answers, codes
+from a2pcli.ledger.schema import codes
+from a2pcli.ledger.schema_answers import answers
 from a2pcli.ledger.schema_triggers import triggers
 from a2pcli.ledger.tables import (
     MOST_ROWS,

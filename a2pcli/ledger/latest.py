@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from a2pcli.dataclass import dataclass
-from a2pcli.ledger.tables import attempts, receipts, replies
+from a2pcli.ledger.tables import answers, attempts, receipts, replies
 
 if TYPE_CHECKING:
     from a2pcli.ledger.store import Ledger
@@ -41,8 +41,19 @@ def latest_receipts(ledger: Ledger, limit: int) -> list[LatestReceipt]:
     """Return the newest receipts, newest first."""
     c = receipts.c
     query = (
-        select(c.received_at, c.gateway, c.status, c.delivery, c.code, attempts.c.address)
-        .select_from(receipts.outerjoin(attempts, attempts.c.id == c.attempt))
+        select(
+            c.received_at,
+            c.gateway,
+            c.status,
+            c.delivery,
+            c.code,
+            func.coalesce(attempts.c.address, answers.c.address),
+        )
+        .select_from(
+            receipts.outerjoin(attempts, attempts.c.id == c.attempt).outerjoin(
+                answers, answers.c.number == c.answer
+            )
+        )
         .order_by(c.number.desc())
         .limit(limit)
     )

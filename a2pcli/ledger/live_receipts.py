@@ -8,21 +8,22 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.engine import Connection
 
 from a2pcli.delivery import PART_OF
-from a2pcli.ledger import deliveries, told_optouts
+from a2pcli.ledger import deliveries
 from a2pcli.ledger.bulk import read_rows
 from a2pcli.ledger.deliveries import Applied
 from a2pcli.ledger.faults import retrying
 from a2pcli.ledger.plans import run_from_row
-from a2pcli.ledger.receipt_ids import ids_of_attempts
-from a2pcli.ledger.receipt_rows import run_named_in
-from a2pcli.ledger.receipts import LOOKED_UP, PIECE
+from a2pcli.ledger.receipt_ids import messages_with_ids
+from a2pcli.ledger.receipt_rows import Match, OfAnswer, run_named_in
+from a2pcli.ledger.receipts import LOOKED_UP, PIECE, connect
 from a2pcli.ledger.records import Run, now_ms
+from a2pcli.ledger.schema import unmatched as is_unmatched
 from a2pcli.ledger.tables import ROWS_PER_RUN, attempts, receipts, runs
 from a2pcli.ledger.told_optouts import TellsOptOut, no_opt_out
 from a2pcli.messages import State
@@ -55,10 +56,9 @@ def settle_live(
 ) -> int:
     """At the end of a run, match the gateway's unmatched receipts and recount what they changed; return how many
     people opted out according to ``tells``."""
-    now = now_ms()
-    out, uncounted = _match_spelt(ledger, gateway, spellings, tells, now)
-    ledger.receipts.keep_totals(uncounted | _apply_again(ledger, run, now))
-    return out
+    done = match_spelt(ledger, gateway, spellings, tells)
+    ledger.receipts.keep_totals(done.uncounted | _apply_again(ledger, run, now_ms()))
+    return done.opted_out
 
 
 def runs_of(found: Iterable[Receipt]) -> set[str]:
@@ -85,19 +85,25 @@ def apply_late(ledger: Ledger, some: Iterable[Run]) -> set[int]:
 def has_unmatched(ledger: Ledger) -> bool:
     """Return whether there are receipts without a message."""
     with ledger.reading() as connection:
-        query = select(_r.number).where(_r.attempt.is_(None)).limit(1)
+        query = select(_r.number).where(is_unmatched).limit(1)
         return connection.execute(query).first() is not None
 
 
-def _match_spelt(
-    ledger: Ledger, gateway: str, spellings: Spellings, tells: TellsOptOut, now: int
-) -> tuple[int, set[int]]:
-    """Match the gateway's unmatched receipts. Return how many people opted out, and the runs to be recounted."""
-    opted_out, uncounted, after = 0, set[int](), 0
+class Spelt(NamedTuple):
+    """How many receipts were matched, how many people opted out by them, and the runs to be recounted."""
+
+    matched: int
+    opted_out: int
+    uncounted: frozenset[int]
+
+
+def match_spelt(ledger: Ledger, gateway: str, spellings: Spellings, tells: TellsOptOut) -> Spelt:
+    """Match the gateway's unmatched receipts by all spellings of their ids."""
+    matched, opted_out, uncounted, after, now = 0, 0, set[int](), 0, now_ms()
     while True:
         with ledger.reading() as connection:
             query = select(_r.number, _r.gateway_id).where(
-                _r.attempt.is_(None), _r.gateway_id.is_not(None), _r.gateway == gateway, _r.number > after
+                is_unmatched, _r.gateway_id.is_not(None), _r.gateway == gateway, _r.number > after
             )
             rows = connection.execute(query.order_by(_r.number).limit(LOOKED_UP)).all()
             found = _found(connection, gateway, [(row.number, row.gateway_id) for row in rows], spellings)
@@ -105,8 +111,9 @@ def _match_spelt(
             applied, out = _connect(ledger, found[start : start + PIECE], tells, now)
             uncounted |= applied.uncounted
             opted_out += out
+        matched += len(found)
         if len(rows) < LOOKED_UP:
-            return opted_out, uncounted
+            return Spelt(matched, opted_out, frozenset(uncounted))
         after = rows[-1].number
 
 
@@ -135,14 +142,14 @@ def _apply_again(ledger: Ledger, run: Run, now: int) -> set[int]:
 
 def _found(
     connection: Connection, gateway: str, rows: Sequence[tuple[int, str]], spellings: Spellings
-) -> list[tuple[int, int, str]]:
-    """Return number, attempt, and the id as the answer had it, of receipts that match exactly one message."""
+) -> list[tuple[int, Match, str]]:
+    """Return number, message, and the id as the answer had it, of receipts that match exactly one message."""
     readings = [(number, *spellings(id)) for number, id in rows]
     wanted = {one for _, sure, doubtful in readings for one in (*sure, *doubtful)}
     if not wanted:
         return []
-    known: dict[str, set[int]] = defaultdict(set)
-    for id, those in ids_of_attempts(connection, wanted).items():
+    known: dict[str, set[Match]] = defaultdict(set)
+    for id, those in messages_with_ids(connection, wanted).items():
         known[id] |= {attempt for attempt, through in those if through == gateway}
     for id, attempt in _of_parts(connection, gateway, wanted):
         known[id].add(attempt)
@@ -155,27 +162,31 @@ def _found(
     return found
 
 
-def _of_parts(connection: Connection, gateway: str, wanted: Collection[str]) -> list[tuple[str, int]]:
+def _of_parts(connection: Connection, gateway: str, wanted: Collection[str]) -> list[tuple[str, Match]]:
     """Return ids that receipts have tied to a message; ids of parts after the first are stored nowhere else."""
-    query = select(_r.gateway_id, _r.attempt).where(
-        _r.attempt.is_not(None), _r.gateway_id.is_not(None), _r.gateway == gateway
+    query = select(_r.gateway_id, _r.attempt, _r.answer).where(
+        or_(_r.attempt.is_not(None), _r.answer.is_not(None)),
+        _r.gateway_id.is_not(None),
+        _r.gateway == gateway,
     )
-    return [(id, attempt) for id, attempt in read_rows(connection, query) if id in wanted]
+    return [
+        (id, attempt if answer is None else OfAnswer(answer))
+        for id, attempt, answer in read_rows(connection, query)
+        if id in wanted
+    ]
 
 
 def _connect(
-    ledger: Ledger, found: Sequence[tuple[int, int, str]], tells: TellsOptOut, now: int
+    ledger: Ledger, found: Sequence[tuple[int, Match, str]], tells: TellsOptOut, now: int
 ) -> tuple[Applied, int]:
     """Store the matches of these receipts, and suppress people who opted out by them; return how many."""
-    values = [{"b_number": number, "b_attempt": at, "b_id": id} for number, at, id in found]
+    values = [{"b_number": number, "b_id": id} for number, _, id in found]
 
     def work() -> tuple[Applied, int]:
         with ledger.transaction(), ledger.writing() as connection:
             change = update(receipts).where(_r.number == bindparam("b_number"))
-            named = change.values(attempt=bindparam("b_attempt"), gateway_id=bindparam("b_id"))
-            connection.execute(named, values)
-            applied = deliveries.apply(connection, sorted({at for _, at, _ in found}), now)
-            told = told_optouts.of_numbers(number for number, _, _ in found)
-            return applied, told_optouts.keep_from_receipts(connection, told, tells, now).opted_out
+            connection.execute(change.values(gateway_id=bindparam("b_id")), values)
+            applied, out = connect(connection, [(number, at) for number, at, _ in found], tells, now)
+            return applied, out.opted_out
 
     return retrying(work)

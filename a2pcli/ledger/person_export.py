@@ -11,7 +11,6 @@ from a2pcli.ledger import erased, receipts
 from a2pcli.ledger.attempt_ids import all_attempts, attempt_number
 from a2pcli.ledger.history import of_person
 from a2pcli.ledger.schema import (
-    answers,
     codes,
     conversations,
     reachability,
@@ -19,6 +18,7 @@ from a2pcli.ledger.schema import (
     survey_sessions,
     verified,
 )
+from a2pcli.ledger.schema_answers import answers
 from a2pcli.ledger.schema_triggers import triggers
 from a2pcli.ledger.tables import (
     attempts,
@@ -55,7 +55,7 @@ def export(connection: Connection, person: Person, now: int) -> dict[str, Any]:
         "consents": _rows(connection, consents, consents.c.address.in_(person.forms)),
         "contacted": _rows(connection, contacted, contacted.c.address.in_(person.forms)),
         "replies": _rows(connection, told, told.c.address.in_(person.forms)),
-        "answers": _rows(connection, answers, answers.c.address.in_(person.forms)),
+        "answers": _answers(connection, person),
         "conversations": _rows(connection, conversations, conversations.c.address.in_(person.forms)),
         "codes": _without_digest(_rows(connection, codes, codes.c.address.in_(person.forms))),
         "verified": _rows(connection, verified, verified.c.address.in_(person.forms)),
@@ -64,6 +64,14 @@ def export(connection: Connection, person: Person, now: int) -> dict[str, Any]:
         "triggers": _rows(connection, triggers, triggers.c.address.in_(person.forms)),
         "reachability": _rows(connection, reachability, reachability.c.address.in_(person.forms)),
     }
+
+
+def _answers(connection: Connection, person: Person) -> list[dict[str, Any]]:
+    """Return the messages outside of runs, each with its receipts."""
+    found = _rows(connection, answers, answers.c.address.in_(person.forms))
+    for row in found:
+        row["receipts"] = _rows(connection, inbox, inbox.c.answer == row["number"])
+    return found
 
 
 def _without_digest(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -65,7 +65,9 @@ COLUMNS: Mapping[str, Mapping[str, Holds]] = {
         **dict.fromkeys(("reference", "key", "spelling", "body", "content", "gateway_id"), _H.OWN),
         **dict.fromkeys(("detail", "source"), _H.SENTENCE),
         **dict.fromkeys(
-            ("kind", "channel", "gateway", "sender", "purpose", "programme", "state", "reason", "code"), _H.NOBODY
+            ("kind", "channel", "gateway", "sender", "purpose", "programme", "state", "reason", "code",
+             "delivery", "delivery_code", "billed_currency"),
+            _H.NOBODY,
         ),
     },
     "codes": {

@@ -6,7 +6,7 @@ time. So what counts as news is what it says of its message, not its words.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy import delete, func, insert, select
@@ -15,14 +15,15 @@ from sqlalchemy.engine import Connection
 from a2pcli.delivery import Delivery
 from a2pcli.ledger.core import SubStore
 from a2pcli.ledger.deliveries import pieces
-from a2pcli.ledger.receipts import FORGOTTEN, Match, ReceiptKey, match
-from a2pcli.ledger.tables import ROWS_PER_RUN, attempts, pulls, receipts, runs
+from a2pcli.ledger.receipt_matching import FORGOTTEN, ReceiptKey, match
+from a2pcli.ledger.receipt_rows import Match, OfAnswer
+from a2pcli.ledger.tables import ROWS_PER_RUN, answers, attempts, pulls, receipts, runs
 from a2pcli.messages import State
 
 if TYPE_CHECKING:
     from a2pcli.contacts.receipt_file import Receipt
 
-_a, _r, _p = attempts.c, receipts.c, pulls.c
+_a, _n, _r, _p = attempts.c, answers.c, receipts.c, pulls.c
 
 
 class Position(NamedTuple):
@@ -33,7 +34,7 @@ class Position(NamedTuple):
 
 
 class News(NamedTuple):
-    """The receipts of a list that say something new of our messages, each with its attempt; how many say nothing new,
+    """The receipts of a list that say something new of our messages, each with its message; how many say nothing new,
     how many are about messages that this ledger does not know, and about people whose data was deleted."""
 
     receipts: list[Receipt]
@@ -69,7 +70,11 @@ class Pulls(SubStore):
         recent = runs.c.finished_at.is_(None) | (runs.c.finished_at >= since)
         with self._ledger.reading() as connection:
             numbers = connection.execute(select(runs.c.number).where(recent)).scalars().all()
-            found = []
+            outside = select(func.min(_n.claimed_at)).where(
+                _n.gateway == gateway, _n.state.in_(states), _n.claimed_at >= since
+            )
+            waiting = _n.delivery.is_(None) | (_n.delivery == str(Delivery.SENT))
+            found = [connection.execute(outside.where(waiting)).scalar()]
             for number in numbers:
                 base = number * ROWS_PER_RUN
                 of_run = _a.id.between(base, base + ROWS_PER_RUN - 1)
@@ -83,7 +88,7 @@ class Pulls(SubStore):
         keys = [ReceiptKey(gateway, one.gateway_id, one.reference) for one in found]
         with self._ledger.reading() as connection:
             matches = match(connection, keys)
-            known = _told(connection, sorted({at for at in matches if at is not None and at != FORGOTTEN}))
+            known = _told(connection, set(matches) - {None, FORGOTTEN})
         new: list[Receipt] = []
         of_new: list[Match] = []
         told = unmatched = forgotten = 0
@@ -130,10 +135,13 @@ def _may_be_one(mine: _Said, other: _Said) -> bool:
     return mine.gateway_id == other.gateway_id or None in (mine.gateway_id, other.gateway_id)
 
 
-def _told(connection: Connection, ids: Sequence[int]) -> dict[int, set[_Said]]:
-    found: dict[int, set[_Said]] = {}
-    for some in pieces(ids):
-        query = select(_r.attempt, _r.gateway_id, _r.delivery, _r.code, _r.price).where(_r.attempt.in_(some))
-        for attempt, *said in connection.execute(query):
-            found.setdefault(attempt, set()).add(_Said(*said))
+def _told(connection: Connection, messages: Collection[Match]) -> dict[Match, set[_Said]]:
+    found: dict[Match, set[_Said]] = {}
+    said = (_r.gateway_id, _r.delivery, _r.code, _r.price)
+    for some in pieces(sorted(at for at in messages if isinstance(at, int))):
+        for attempt, *told in connection.execute(select(_r.attempt, *said).where(_r.attempt.in_(some))):
+            found.setdefault(attempt, set()).add(_Said(*told))
+    for some in pieces(sorted(at.number for at in messages if isinstance(at, OfAnswer))):
+        for answer, *told in connection.execute(select(_r.answer, *said).where(_r.answer.in_(some))):
+            found.setdefault(OfAnswer(answer), set()).add(_Said(*told))
     return found

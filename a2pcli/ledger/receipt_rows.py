@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from hashlib import sha256
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from sqlalchemy.engine import Connection
 
@@ -17,6 +17,16 @@ if TYPE_CHECKING:
 
 REFERENCE = re.compile(r"(r[2-9b-z]{7})-(\d{6,9})(?:-([2-9]|1[0-6]))?", re.ASCII)
 """Our reference: the run's id, the row, and the number of the attempt from the second on."""
+
+
+class OfAnswer(NamedTuple):
+    """Stands for a message outside of runs, by its number in ``answers``."""
+
+    number: int
+
+
+Match: TypeAlias = int | OfAnswer | None
+"""The message of a receipt: the id of an attempt, a message outside of runs, or None if none matches."""
 
 
 def run_named_in(reference: str | None) -> str | None:
@@ -37,9 +47,9 @@ def event_of(receipt: Receipt, gateway: str) -> str:
 
 
 def insert_receipts(
-    connection: Connection, there: Sequence[tuple[Receipt, int | None]], gateway: str, source: str, now: int
+    connection: Connection, there: Sequence[tuple[Receipt, Match]], gateway: str, source: str, now: int
 ) -> int:
-    """Add receipts, each with its attempt or None; return how many were new."""
+    """Add receipts, each with its message or None; return how many were new."""
     if not there:
         return 0
     found = [one for one, _ in there]
@@ -53,7 +63,8 @@ def insert_receipts(
         "code": [one.code for one in found],
         "at": [one.at for one in found],
         "received_at": now,
-        "attempt": [at for _, at in there],
+        "attempt": [at if isinstance(at, int) else None for _, at in there],
+        "answer": [at.number if isinstance(at, OfAnswer) else None for _, at in there],
         "source": source,
         "price": [one.price for one in found],
         "currency": [one.currency for one in found],

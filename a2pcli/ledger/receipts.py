@@ -7,9 +7,8 @@ message): the ids of an import are looked for in one pass over the attempts.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.engine import Connection
@@ -17,44 +16,30 @@ from sqlalchemy.engine import Connection
 from a2pcli.contacts.receipt_file import Receipt
 from a2pcli.dataclass import dataclass
 from a2pcli.delivery import ARRIVED, NEGATIVE
-from a2pcli.ledger import counting, deliveries, told_optouts
-from a2pcli.ledger.attempt_ids import nth_attempt
+from a2pcli.ledger import answer_deliveries, counting, deliveries, told_optouts
 from a2pcli.ledger.core import SubStore
 from a2pcli.ledger.deliveries import Applied, pieces
 from a2pcli.ledger.falling import Due
 from a2pcli.ledger.faults import retrying
 from a2pcli.ledger.plans import run_from_row
-from a2pcli.ledger.receipt_ids import FEW, ids_in_common, ids_of_attempts, unmatched_by_id
-from a2pcli.ledger.receipt_rows import REFERENCE, event_of, insert_receipts
+from a2pcli.ledger.receipt_ids import FEW, ids_in_common, messages_with_ids, unmatched_by_id
+from a2pcli.ledger.receipt_matching import FORGOTTEN, ReceiptKey, match
+from a2pcli.ledger.receipt_rows import Match, OfAnswer, event_of, insert_receipts
 from a2pcli.ledger.records import now_ms
-from a2pcli.ledger.tables import MOST_ROWS, ROWS_PER_RUN, attempts, receipts, runs
-from a2pcli.ledger.told_optouts import TellsOptOut, no_opt_out
+from a2pcli.ledger.schema import unmatched as is_unmatched
+from a2pcli.ledger.tables import answers, attempts, receipts, runs
+from a2pcli.ledger.told_optouts import Suppressed, TellsOptOut, no_opt_out
 
 if TYPE_CHECKING:
     from a2pcli.ledger.store import Ledger
 
-_a, _r = attempts.c, receipts.c
+_a, _n, _r = attempts.c, answers.c, receipts.c
 
 PIECE = 5_000
 """Number of receipts in one transaction, so that a sender waits only briefly for it."""
 
 LOOKED_UP = 100_000
 """Number of receipts whose ids are looked up in one pass."""
-
-
-FORGOTTEN = -1
-"""Stands for the attempt of a receipt whose person was erased, or removed by retention."""
-
-Match: TypeAlias = int | None
-"""The id of an attempt, ``FORGOTTEN``, or None if no message matches."""
-
-
-class ReceiptKey(NamedTuple):
-    """The identification in a receipt. ``gateway`` is "" if unknown."""
-
-    gateway: str
-    gateway_id: str | None
-    reference: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +166,7 @@ class Inbox(SubStore):
         while True:
             with self._ledger.reading() as connection:
                 query = select(_r.number, _r.gateway, _r.reference).where(
-                    _r.attempt.is_(None), _r.reference.is_not(None), _r.number > after, _r.number <= upto
+                    is_unmatched, _r.reference.is_not(None), _r.number > after, _r.number <= upto
                 )
                 rows = connection.execute(query.order_by(_r.number).limit(LOOKED_UP)).all()
                 matches = match(
@@ -195,7 +180,7 @@ class Inbox(SubStore):
 
     def _connect_all(
         self,
-        known: Sequence[tuple[int, int]],
+        known: Sequence[tuple[int, Match]],
         now: int,
         record: Callable[[Taken], None],
         tells: TellsOptOut,
@@ -204,9 +189,9 @@ class Inbox(SubStore):
         return sum(self._connect(known[start : start + PIECE], now, record, tells) for start in starts)
 
     def shared_ids(self, gateway: str, ids: Collection[str] | None = None) -> set[str]:
-        """Return those of a gateway's ids (None: all) that more than one attempt has; one pass over all attempts."""
+        """Return those of a gateway's ids (None: all) that more than one message has; one pass over all attempts."""
         with self._ledger.reading() as connection:
-            found = ids_of_attempts(connection, ids_in_common(connection) if ids is None else ids)
+            found = messages_with_ids(connection, ids_in_common(connection) if ids is None else ids)
         return {id for id, theirs in found.items() if sum(name == gateway for _, name in theirs) > 1}
 
     def ids_of(self, ids: Sequence[int]) -> Mapping[int, Mapping[str, bool]]:
@@ -263,17 +248,17 @@ class Inbox(SubStore):
         tells: TellsOptOut,
     ) -> Taken:
         there = [(one, at) for one, at in zip(found, matches, strict=True) if at != FORGOTTEN]
-        ids = sorted({at for _, at in there if at is not None})
-        suspects = sorted({at for one, at in there if at is not None and one.delivery not in ARRIVED})
+        suspects = {at for one, at in there if at is not None and one.delivery not in ARRIVED}
         """Only these can tell of an opt-out, or of an address that does not exist."""
         unmatched = sum(at is None for _, at in there)
 
         def work() -> tuple[Taken, Applied]:
             with self._ledger.transaction(), self._ledger.writing() as connection:
                 added = insert_receipts(connection, there, gateway, source, now)
-                applied = deliveries.apply(connection, ids, now)
-                told = told_optouts.of_import(suspects, now)
-                out = told_optouts.keep_from_receipts(connection, told, tells, now)
+                applied = _apply(connection, [at for _, at in there], now)
+                out = told_optouts.keep_from_receipts(
+                    connection, told_optouts.of_import(suspects, now), tells, now
+                )
                 forgotten = len(found) - len(there)
                 taken = Taken(added, len(there) - added, unmatched, forgotten, applied.accepted, *out)
                 if added:
@@ -286,101 +271,63 @@ class Inbox(SubStore):
 
     def _connect(
         self,
-        known: Sequence[tuple[int, int]],
+        known: Sequence[tuple[int, Match]],
         now: int,
         record: Callable[[Taken], None],
         tells: TellsOptOut,
     ) -> int:
         """Store the matches of these receipts; delete receipts of people who are gone."""
         gone = [number for number, at in known if at == FORGOTTEN]
-        values = [{"b_number": number, "b_attempt": at} for number, at in known if at != FORGOTTEN]
+        kept = [(number, at) for number, at in known if at != FORGOTTEN]
 
         def work() -> Applied:
             with self._ledger.transaction(), self._ledger.writing() as connection:
                 for some in pieces(gone):
                     connection.execute(delete(receipts).where(_r.number.in_(some)))
-                if values:
-                    one = _r.number == bindparam("b_number")
-                    connection.execute(
-                        update(receipts).where(one).values(attempt=bindparam("b_attempt")), values
-                    )
-                applied = deliveries.apply(connection, [value["b_attempt"] for value in values], now)
-                told = told_optouts.of_numbers(value["b_number"] for value in values)
-                out = told_optouts.keep_from_receipts(connection, told, tells, now)
+                applied, out = connect(connection, kept, tells, now)
                 if known:
                     record(Taken(accepted=applied.accepted, opted_out=out.opted_out, invalid=out.invalid))
                 return applied
 
         applied = retrying(work)
         self._uncounted |= applied.uncounted
-        return len(values)
+        return len(kept)
 
 
-def match(connection: Connection, keys: Sequence[ReceiptKey]) -> list[Match]:
-    """Return the attempt of each receipt: by the gateway's id if exactly one attempt has it, else by our reference."""
-    by_reference = _by_reference(connection, {key.reference for key in keys if key.reference is not None})
-    matches: list[Match] = []
-    open_ids: set[str] = set()
-    for key in keys:
-        known = by_reference.get(key.reference or "")
-        matches.append(None if known is None else known.id)
-        if key.gateway_id is not None and (known is None or known.gateway_id not in (None, key.gateway_id)):
-            open_ids.add(key.gateway_id)
-    if open_ids:
-        candidates = ids_of_attempts(connection, open_ids)
-        for place, key in enumerate(keys):
-            ids = [
-                id for id, gateway in candidates.get(key.gateway_id or "", ()) if key.gateway in ("", gateway)
-            ]
-            if len(ids) == 1 and matches[place] != FORGOTTEN:
-                matches[place] = ids[0]
-    return matches
+def connect(
+    connection: Connection, kept: Sequence[tuple[int, Match]], tells: TellsOptOut, now: int
+) -> tuple[Applied, Suppressed]:
+    """Store the messages of receipts, and what these say of them."""
+    values = [
+        {
+            "b_number": number,
+            "b_attempt": at if isinstance(at, int) else None,
+            "b_answer": at.number if isinstance(at, OfAnswer) else None,
+        }
+        for number, at in kept
+    ]
+    if values:
+        one = update(receipts).where(_r.number == bindparam("b_number"))
+        connection.execute(one.values(attempt=bindparam("b_attempt"), answer=bindparam("b_answer")), values)
+    applied = _apply(connection, [at for _, at in kept], now)
+    numbers = told_optouts.of_numbers(number for number, _ in kept)
+    return applied, told_optouts.keep_from_receipts(
+        connection, told_optouts.Chosen(numbers, numbers), tells, now
+    )
 
 
-class _Known(NamedTuple):
-    """An attempt, and the gateway's id for it."""
-
-    id: int
-    gateway_id: str | None
-
-
-def _by_reference(connection: Connection, references: Collection[str]) -> Mapping[str, _Known]:
-    """Return the attempts with our references that were handed to a gateway."""
-    rows: dict[str, list[tuple[str, int]]] = defaultdict(list)
-    for reference in references:
-        found = REFERENCE.fullmatch(reference)
-        if found and 0 < int(found[2]) <= MOST_ROWS:
-            rows[found[1]].append((reference, nth_attempt(int(found[2]), int(found[3] or 1))))
-    known: dict[str, _Known] = {}
-    ids: dict[int, str] = {}
-    for some in _texts(rows):
-        for row in connection.execute(select(runs).where(runs.c.id.in_(some))).mappings():
-            run = run_from_row(row)
-            is_pruned = "people" in run.summary.get("pruned", {})
-            for reference, number in rows[run.id]:
-                if is_pruned:
-                    known[reference] = _Known(FORGOTTEN, None)
-                elif reference == run.reference(number):
-                    ids[run.number * ROWS_PER_RUN + number] = reference
-    for many in pieces(sorted(ids)):
-        query = select(_a.id, _a.address, _a.gateway_id, _a.tries, _a.claimed_at).where(_a.id.in_(many))
-        for id, address, gateway_id, tries, claimed_at in connection.execute(query):
-            if address is None:
-                known[ids[id]] = _Known(FORGOTTEN, None)
-            elif tries or claimed_at is not None:
-                known[ids[id]] = _Known(id, gateway_id)
-    return known
-
-
-def _texts(found: Collection[str]) -> list[list[str]]:
-    ordered = sorted(found)
-    return [ordered[start : start + FEW] for start in range(0, len(ordered), FEW)]
+def _apply(connection: Connection, matches: Sequence[Match], now: int) -> Applied:
+    """Write what receipts say into these messages."""
+    done = deliveries.apply(connection, [at for at in matches if isinstance(at, int)], now)
+    of_answers = [at.number for at in matches if isinstance(at, OfAnswer)]
+    accepted = answer_deliveries.apply(connection, of_answers, now) if of_answers else 0
+    return Applied(done.accepted + accepted, done.uncounted, done.gone)
 
 
 def of_attempts(connection: Connection, ids: Sequence[int]) -> Any:
     """Return the condition for the receipts of these attempts, and for unmatched ones with their gateway ids."""
     named = select(_a.gateway_id).where(_a.id.in_(ids), _a.gateway_id.is_not(None))
-    return _r.attempt.in_(ids) | (_r.attempt.is_(None) & _r.gateway_id.in_(named))
+    return _r.attempt.in_(ids) | (is_unmatched & _r.gateway_id.in_(named))
 
 
 def forget(connection: Connection, ids: Sequence[int]) -> int:
@@ -389,3 +336,13 @@ def forget(connection: Connection, ids: Sequence[int]) -> int:
         connection.execute(delete(receipts).where(of_attempts(connection, some))).rowcount
         for some in pieces(ids)
     )
+
+
+def forget_of_answers(connection: Connection, addresses: Collection[str]) -> int:
+    """Delete the receipts of messages outside of runs to these addresses; return how many."""
+    mine = _n.address.in_(addresses)
+    of_them = _r.answer.in_(select(_n.number).where(mine))
+    named = select(_n.gateway_id).where(mine, _n.gateway_id.is_not(None))
+    return connection.execute(
+        delete(receipts).where(of_them | (is_unmatched & _r.gateway_id.in_(named)))
+    ).rowcount

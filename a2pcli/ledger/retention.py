@@ -42,10 +42,10 @@ from a2pcli.ledger.plan_store import first_id
 from a2pcli.ledger.plans import drop_rows, end_id, lock_run, of_run, run_from_row
 from a2pcli.ledger.reachability import KEPT
 from a2pcli.ledger.records import Run, RunState
-from a2pcli.ledger.schema import answers, codes, conversations, reachability
+from a2pcli.ledger.schema import codes, conversations, reachability, unmatched
 from a2pcli.ledger.schema_triggers import triggers
 from a2pcli.ledger.surveys import old_surveys
-from a2pcli.ledger.tables import attempts, contacted, events, occasions, receipts, replies, runs
+from a2pcli.ledger.tables import answers, attempts, contacted, events, occasions, receipts, replies, runs
 from a2pcli.ledger.triggers import old_triggers
 from a2pcli.messages import State
 
@@ -132,13 +132,13 @@ def due(connection: Connection, rules: Retention, now: int) -> Pruned:
     if age is not None:
         count = select(func.count()).select_from(contacted).where(contacted.c.at < now - age)
         old = int(connection.execute(count).scalar_one())
-    unmatched = select(func.count()).select_from(receipts).where(_unmatched(rules, now))
+    of_none = select(func.count()).select_from(receipts).where(_unmatched(rules, now))
     surveys = old_surveys(rules, now)
     texts = select(func.count()).select_from(answers).where(_old_answer_texts(rules, now))
     return Pruned(
         tuple(steps),
         old,
-        receipts=int(connection.execute(unmatched).scalar_one()),
+        receipts=int(connection.execute(of_none).scalar_one()),
         replies=_old_rows(connection, replies, _old_replies(rules, now)),
         reachability=_old_rows(connection, reachability, _old_reachability(rules, now)),
         answers=_old_rows(connection, answers, _old_answers(rules, now)),
@@ -202,9 +202,11 @@ def _old_answer_texts(rules: Retention, now: int) -> Any:
 
 
 def _unmatched(rules: Retention, now: int) -> Any:
-    """Return the condition for unmatched receipts older than the retention period of people."""
-    age = parse_age(rules.default)
-    return false() if age is None else and_(receipts.c.attempt.is_(None), receipts.c.received_at < now - age)
+    """Return the condition for unmatched receipts older than the retention period of people, and for those of messages
+    outside of runs that are older than theirs."""
+    age, gone = parse_age(rules.default), select(answers.c.number).where(_old_answers(rules, now))
+    old = false() if age is None else and_(unmatched, receipts.c.received_at < now - age)
+    return or_(old, receipts.c.answer.in_(gone))
 
 
 def _step(connection: Connection, run: Run, rules: Retention, now: int) -> Step | None:

@@ -7,7 +7,8 @@ from sqlalchemy.sql.schema import Table
 
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger.codes import OPEN, STATES
-from a2pcli.ledger.schema import answers, codes
+from a2pcli.ledger.schema import codes
+from a2pcli.ledger.schema_answers import answers
 from a2pcli.ledger.schema_triggers import triggers
 from a2pcli.messages import State
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, Table, Text, and_
 from sqlalchemy.sql.expression import ColumnElement
 
 metadata = MetaData()
@@ -45,8 +45,10 @@ receipts = Table(
     Column("code", Text),
     Column("at", BigInteger),
     Column("received_at", BigInteger, nullable=False),
-    # Null until the message is known: a receipt may arrive before the gateway's answer.
+    # Null until the message is known: a receipt may arrive before the gateway's answer. One of both is set then:
+    # ``attempt`` for a message of a run, ``answer`` for one outside of runs.
     Column("attempt", BigInteger),
+    Column("answer", BigInteger),
     # The file it came in.
     Column("source", Text, nullable=False),
     # What the provider bills, in 1e-9 units of the currency; null if the receipt does not say.
@@ -55,7 +57,9 @@ receipts = Table(
 )
 Index("receipts_event", receipts.c.event, unique=True)
 partial_index("receipts_attempt", receipts.c.attempt, where=receipts.c.attempt.is_not(None))
-partial_index("receipts_unmatched", receipts.c.gateway_id, where=receipts.c.attempt.is_(None))
+partial_index("receipts_answer", receipts.c.answer, where=receipts.c.answer.is_not(None))
+unmatched = and_(receipts.c.attempt.is_(None), receipts.c.answer.is_(None))
+partial_index("receipts_unmatched", receipts.c.gateway_id, where=unmatched)
 
 
 # Replies: each once, never changed. Deleted with the person, and by retention.
@@ -84,55 +88,6 @@ replies = Table(
 )
 Index("replies_event", replies.c.event, unique=True)
 Index("replies_address", replies.c.address)
-
-
-# Single messages outside of campaign runs: confirmations, answers, what agents write; see ``answers``. Deleted with the
-# person, and by retention.
-answers = Table(
-    "answers",
-    metadata,
-    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
-    # Passed to the gateway, like the reference of a message.
-    Column("reference", Text, nullable=False),
-    # What it is for: no second answer with the same key is ever made.
-    Column("key", Text, nullable=False),
-    # What it is: "stop", "help", "keyword", "agent", ...
-    Column("kind", Text, nullable=False),
-    Column("address", Text, nullable=False),
-    # The address to send to, if it differs.
-    Column("spelling", Text),
-    Column("channel", Text, nullable=False),
-    Column("gateway", Text, nullable=False),
-    Column("sender", Text),
-    # Null if it must not be stored, or is not kept after sending.
-    Column("body", Text),
-    # What the channel sends beside the text, as JSON.
-    Column("content", Text),
-    Column("purpose", Text, nullable=False),
-    Column("programme", Text),
-    # 1 if it is sent although the person is on the suppression list: a confirmation of a STOP, HELP.
-    Column("anyway", Integer, nullable=False),
-    # planned, submitting, accepted, rejected, unknown, expired or skipped: see ``messages.State``.
-    Column("state", Text, nullable=False),
-    Column("reason", Text),
-    Column("tries", Integer, nullable=False, server_default="0"),
-    Column("created_at", BigInteger, nullable=False),
-    # When it may be sent, and until when; set exactly while it is planned.
-    Column("due_at", BigInteger),
-    Column("until_at", BigInteger, nullable=False),
-    Column("claimed_at", BigInteger),
-    Column("settled_at", BigInteger),
-    Column("code", Text),
-    Column("detail", Text),
-    Column("gateway_id", Text),
-    # Who or what made it: the gateway whose reply it answers, or a user.
-    Column("source", Text, nullable=False),
-)
-Index("answers_reference", answers.c.reference, unique=True)
-Index("answers_key", answers.c.key, unique=True)
-Index("answers_address", answers.c.address, answers.c.created_at)
-partial_index("answers_due", answers.c.due_at, where=answers.c.due_at.is_not(None))
-partial_index("answers_open", answers.c.claimed_at, where=answers.c.settled_at.is_(None))
 
 
 # What people wrote that a person has to read: one open row for each of them, gateway and sender; see ``conversations``.

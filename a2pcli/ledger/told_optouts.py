@@ -7,15 +7,16 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, TypeAlias
 
-from sqlalchemy import Select, and_, func, or_, select
+from sqlalchemy import Select, and_, func, literal, or_, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.expression import ColumnElement
 
 from a2pcli.delivery import ARRIVED
 from a2pcli.ledger import audit, optouts
 from a2pcli.ledger.attempt_senders import attempt_sender
+from a2pcli.ledger.receipt_rows import Match, OfAnswer
 from a2pcli.ledger.sender_names import sender_scope
-from a2pcli.ledger.tables import attempts, receipts, runs
+from a2pcli.ledger.tables import answers, attempts, receipts, runs
 
 ACTION = "optout.gateway"
 
@@ -25,7 +26,7 @@ def _keep(
     told: Iterable[tuple[str, str | None]],
     *,
     gateway: str,
-    run: str,
+    run: str | None,
     now: int,
     by: str | None = None,
 ) -> int:
@@ -64,7 +65,7 @@ class Suppressed(NamedTuple):
     invalid: int = 0
 
 
-_a, _r = attempts.c, receipts.c
+_a, _n, _r = attempts.c, answers.c, receipts.c
 
 _PIECE = 500
 _ARRIVED = frozenset(str(one) for one in ARRIVED)
@@ -97,19 +98,31 @@ def keep_from_answers(connection: Connection, ids: Sequence[int], now: int) -> i
     )
 
 
-def keep_from_receipts(
-    connection: Connection, chosen: Sequence[ColumnElement[bool]], tells: TellsOptOut, now: int
-) -> Suppressed:
+class Chosen(NamedTuple):
+    """Conditions for receipts: of messages of runs, and of messages outside of runs."""
+
+    of_runs: Sequence[ColumnElement[bool]] = ()
+    of_answers: Sequence[ColumnElement[bool]] = ()
+
+
+def keep_from_answer(connection: Connection, gateway: str, address: str, sender: str | None, now: int) -> int:
+    """Suppress the person of a message outside of runs, of which the gateway answered that they opted out; return how
+    many are new. Audit: ``optout.gateway``."""
+    return _keep(connection, [(address, sender)], gateway=gateway, run=None, now=now)
+
+
+def keep_from_receipts(connection: Connection, chosen: Chosen, tells: TellsOptOut, now: int) -> Suppressed:
     """Suppress the people whose receipts (selected by conditions) are opt-outs according to ``tells``, or say that
     their address does not exist; return how many are new.
 
     Select only receipts not processed before, so that people who opted in again stay. Audit: ``optout.gateway``,
     ``optout.invalid``.
     """
-    told: dict[tuple[str, str], list[tuple[str, str | None]]] = defaultdict(list)
-    invalid: dict[tuple[str, str, str], list[str]] = defaultdict(list)
-    for some in chosen:
-        for row in connection.execute(_query(some)):
+    queries = [*map(_query, chosen.of_runs), *map(_query_of_answers, chosen.of_answers)]
+    told: dict[tuple[str | None, str], list[tuple[str, str | None]]] = defaultdict(list)
+    invalid: dict[tuple[str | None, str, str], list[str]] = defaultdict(list)
+    for query in queries:
+        for row in connection.execute(query):
             says = tells(row.gateway, row.code, row.status)
             if says == INVALID:
                 if row.delivery not in _ARRIVED:  # it was there after all
@@ -124,7 +137,7 @@ def keep_from_receipts(
 
 
 def _keep_invalid(
-    connection: Connection, run: str, gateway: str, channel: str, addresses: Sequence[str], now: int
+    connection: Connection, run: str | None, gateway: str, channel: str, addresses: Sequence[str], now: int
 ) -> int:
     """Suppress addresses for a channel; return how many were not on the list."""
     origin = optouts.Origin(f"gateway {gateway} (receipt)", INVALID_REASON)
@@ -140,8 +153,11 @@ def _keep_invalid(
     return len(added)
 
 
+_tells_of_no_arrival = or_(_r.delivery.is_(None), _r.delivery.not_in(_ARRIVED))
+
+
 def _query(chosen: ColumnElement[bool]) -> Select[Any]:
-    told = and_(_a.address.is_not(None), or_(_r.delivery.is_(None), _r.delivery.not_in(_ARRIVED)))
+    told = and_(_a.address.is_not(None), _tells_of_no_arrival)
     joined = receipts.join(attempts, _a.id == _r.attempt).join(runs, runs.c.number == _a.run)
     query = select(
         runs.c.id.label("run"), _gateway.label("gateway"), _r.code, _r.status, _a.address, _sender.label("sender"),
@@ -150,15 +166,29 @@ def _query(chosen: ColumnElement[bool]) -> Select[Any]:
     return query.where(chosen, told).order_by(_r.number)
 
 
+def _query_of_answers(chosen: ColumnElement[bool]) -> Select[Any]:
+    query = select(
+        literal(None).label("run"), _n.gateway, _r.code, _r.status, _n.address, _n.sender, _n.channel, _n.delivery,
+    ).select_from(receipts.join(answers, _n.number == _r.answer))  # fmt: skip
+    return query.where(chosen, _tells_of_no_arrival).order_by(_r.number)
+
+
 def of_numbers(numbers: Iterable[int]) -> list[ColumnElement[bool]]:
     """Return conditions for the receipts with these numbers."""
     every = list(numbers)
     return [_r.number.in_(every[start : start + _PIECE]) for start in range(0, len(every), _PIECE)]
 
 
-def of_import(ids: Sequence[int], now: int) -> list[ColumnElement[bool]]:
-    """Return conditions for receipts of these attempts received at ``now``."""
+def of_import(of: Iterable[Match], now: int) -> Chosen:
+    """Return conditions for receipts of these messages received at ``now``."""
+    messages = list(of)
+    ids = sorted(at for at in messages if isinstance(at, int))
+    numbers = sorted(at.number for at in messages if isinstance(at, OfAnswer))
+    return Chosen(_received(_r.attempt, ids, now), _received(_r.answer, numbers, now))
+
+
+def _received(column: Any, numbers: Sequence[int], now: int) -> list[ColumnElement[bool]]:
     return [
-        and_(_r.attempt.in_(ids[start : start + _PIECE]), _r.received_at == now)
-        for start in range(0, len(ids), _PIECE)
+        and_(column.in_(numbers[start : start + _PIECE]), _r.received_at == now)
+        for start in range(0, len(numbers), _PIECE)
     ]

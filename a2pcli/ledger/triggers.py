@@ -31,7 +31,7 @@ from a2pcli.ledger.new_triggers import (
 )
 from a2pcli.ledger.new_triggers import NewTrigger as NewTrigger
 from a2pcli.ledger.records import now_ms
-from a2pcli.ledger.schema import answers
+from a2pcli.ledger.schema_answers import answers
 from a2pcli.ledger.schema_triggers import triggers
 
 SENT, EXCLUDED = "sent", "excluded"

@@ -204,9 +204,13 @@ _ALL = (
             ViewColumn("source", "the file it was imported from"),
             ViewColumn("price", "what the provider bills, in units of the currency", "t.price", MONEY),
             ViewColumn("currency", "ISO 4217"),
+            ViewColumn(
+                "answer", "the reference of its message in `answers`, if it is one of these", "n.reference"
+            ),
         ),
         "receipts",
-        f"LEFT JOIN {{main}}.runs r ON r.number = t.attempt / {ROWS_PER_RUN}",
+        f"LEFT JOIN {{main}}.runs r ON r.number = t.attempt / {ROWS_PER_RUN}"
+        " LEFT JOIN {main}.answers n ON n.number = t.answer",
     ),
     View(
         "replies",
@@ -255,6 +259,16 @@ _ALL = (
             ViewColumn("detail", "the gateway's answer"),
             ViewColumn("gateway_id", "the gateway's id of the message"),
             ViewColumn("source", "the gateway whose reply it answers, or who wrote it"),
+            ViewColumn("delivery", "delivery status according to receipts"),
+            ViewColumn("delivered_at", "when that was", kind=MOMENT),
+            ViewColumn("delivery_code", "the provider's code, of a message that did not arrive"),
+            ViewColumn(
+                "billed_cost",
+                "what the provider bills, in units of billed_currency, if receipts say so",
+                "t.billed_cost",
+                MONEY,
+            ),
+            ViewColumn("billed_currency", "ISO 4217"),
         ),
         "answers",
     ),

@@ -131,7 +131,7 @@ class Board:
                 moment(one.heard_at),
                 str(one.answered_at or one.heard_at),
                 [
-                    ShownMessage(moment(said.at), said.is_ours, said.text or "", said.state or "")
+                    ShownMessage(moment(said.at), said.is_ours, said.text or "", said.outcome)
                     for said in one.said
                 ],
             )

@@ -136,7 +136,8 @@ class EventShown(TypedDict):
     reason: str | None
     detail: str | None
     due_at: Moment | None
-    message: str | None
+    message: Annotated[str | None, Field(description="what became of its message at the gateway")]
+    delivery: Annotated[str | None, Field(description="what receipts say of its message")]
     is_new: NotRequired[bool]
 
 

@@ -12,6 +12,7 @@ from a2pcli.addresses.kinds import Address, Kind
 from a2pcli.addresses.phone.numbers import PhonePolicy, normalise
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger.alternatives import by_another_channel
+from a2pcli.ledger.answers import Answer
 from a2pcli.ledger.attempt_ids import attempt_number
 from a2pcli.ledger.attempt_senders import sender_of
 from a2pcli.ledger.caps import of_run as caps_of_run
@@ -58,6 +59,8 @@ class Explanation:
     judged: Address
     suppressions: tuple[Suppression, ...]
     messages: tuple[MessageExplanation, ...]
+    outside: tuple[Answer, ...] = ()
+    """Messages outside of runs (confirmations, answers, codes, events), oldest first."""
 
     now: int = field(default_factory=now_ms)
 
@@ -116,7 +119,8 @@ def explain(
         for entry in entries
     ]
     told.sort(key=lambda one: (-one.entry.run.number, one.entry.row["id"]))
-    return Explanation(asked, judged.address, judged, suppressions, tuple(told), moment)
+    outside = tuple(ledger.answers.of(number)) if number is not None and run is None else ()
+    return Explanation(asked, judged.address, judged, suppressions, tuple(told), outside, moment)
 
 
 def _opt_outs(ledger: Ledger, entries: Sequence[HistoryEntry]) -> dict[str, tuple[Suppression, ...]]:
@@ -217,6 +221,28 @@ def explanation_document(told: Explanation) -> dict[str, Any]:
         "suppressed": told.suppressed,
         "suppressions": [_suppression(one) for one in told.suppressions],
         "messages": [_message(one) for one in told.messages],
+        "outside_of_runs": [_outside(one) for one in told.outside],
+    }
+
+
+def _outside(one: Answer) -> dict[str, Any]:
+    return {
+        "reference": one.reference,
+        "kind": one.kind,
+        "channel": one.channel,
+        "gateway": one.gateway,
+        "sender": one.sender,
+        "purpose": one.purpose,
+        "body": one.body,
+        "state": str(one.state),
+        "reason": one.reason,
+        "code": one.code,
+        "detail": one.detail,
+        "delivery": one.delivery,
+        "delivered_at": iso(one.delivered_at),
+        "delivery_code": one.delivery_code,
+        "created_at": iso(one.created_at),
+        "settled_at": iso(one.settled_at),
     }
 
 

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -24,6 +24,7 @@ from a2pcli.errors import A2PError, LedgerError
 from a2pcli.gateways.base import Gateway, HearsBack
 from a2pcli.ledger.answers import COMPOSE, Answer, NewAnswer
 from a2pcli.ledger.chat_turns import CHAT
+from a2pcli.ledger.live_receipts import Spellings
 from a2pcli.ledger.quota_values import SharedQuota
 from a2pcli.ledger.records import now_ms
 from a2pcli.ledger.store import Ledger
@@ -119,6 +120,13 @@ class AnswerSender:
     def wake(self) -> None:
         """Look for answers now. To be called on the event loop."""
         self._wake.set()
+
+    def hearing(self) -> Mapping[str, Spellings]:
+        """Return the gateways that hear receipts on their connection, each with how it writes ids. Any thread may
+        call it."""
+        return {
+            name: one.spellings for name, one in dict(self._gateways).items() if isinstance(one, HearsBack)
+        }
 
     async def run(self) -> None:
         """Send what is due, until cancelled. A ledger that fails is asked again."""
@@ -307,7 +315,10 @@ class AnswerSender:
                 if shared and message is not None and outcome.verdict is not Verdict.NOT_SENT:
                     self._ledger.quotas.count_test(shared, message.parts, now_ms())
                 keeps = self._keeps_texts and answer.kind != NOTICE
-                self._ledger.answers.settle(answer, state, outcome, due_at=due_at, keeps_text=keeps)
+                parts = None if message is None else message.parts
+                self._ledger.answers.settle(
+                    answer, state, outcome, due_at=due_at, keeps_text=keeps, parts=parts
+                )
 
         for attempt in range(STORES):
             try:

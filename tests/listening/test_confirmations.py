@@ -13,7 +13,7 @@ import httpx
 import pytest
 from answerkit import ANN, BEN, ENVIRON, SHOP, kannel, says, wait
 from clikit import Project
-from listenkit import Listener, listener, query
+from listenkit import SECRET, Listener, listener, query
 
 from a2pcli.actions.confirming import ConfirmationTexts
 from a2pcli.config.load import load_settings
@@ -292,3 +292,22 @@ def test_replies_that_are_pulled_are_answered_if_they_are_not_too_old(project: P
     assert states == dict(zip(people, ["accepted", "expired", "accepted", "expired"], strict=True))
     assert project.run("replies", "pull").status == 0
     assert len(query(project, "SELECT reference FROM answers")) == 4
+
+
+def test_the_confirmation_of_a_stop_shows_that_it_was_delivered(project: Project) -> None:
+    with kannel() as provider, listener(project.folder, settings=provider.settings(REPLIES)) as heard:
+        assert says(heard, ANN, "stop") == 200
+        provider.until(1)
+
+        def row() -> dict[str, object]:
+            return query(project, "SELECT reference, state, delivery FROM answers")[0]
+
+        assert wait(lambda: row()["state"] in ("accepted", "unknown"))
+        reference = str(row()["reference"])
+        report = {"reference": reference, "status": "1", "answer": "", "from": SHOP}
+        url = f"{heard.url}/callbacks/kannel/{SECRET}"
+        assert httpx.get(url, params=report).status_code == 200
+        assert row()["delivery"] == "delivered"
+        told = project.run("explain", ANN)
+        assert "confirmation of STOP by sms (kannel) from 12345: accepted, delivered" in told.out
+        assert query(project, "SELECT answer FROM receipts") == [{"answer": reference}]

@@ -179,7 +179,7 @@ def test_the_inbox_is_answered_and_closed_on_the_page_once(shop: Project) -> Non
         assert send(f"{other}/close").status_code == 303
         assert send(f"{other}/close").status_code == 303
         assert send(f"{code}/reply", text="Bye", turn="next", close="yes").status_code == 303
-        assert "Nothing waits in the inbox" in heard.ask("GET", "/", headers=cookie).text
+        assert "No open conversations" in heard.ask("GET", "/", headers=cookie).text
         gone = heard.ask("POST", f"/inbox/{code}/reply", data={"text": "Kept", "csrf": csrf})
         assert (gone.status_code, "Kept" in gone.text) == (401, True)
         ledger = heard.listener.store.ledger

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -161,7 +162,9 @@ def test_the_rehearsal_of_make_demo_tells_the_whole_loop(tmp_path: Path) -> None
     assert -1 not in places
     assert "simulated delivery" in ran.stdout
     assert "opted-out" in ran.stdout
-    assert "stopped; stored 200 receipts" in ran.stdout
+    stored = re.search(r"stopped; stored (\d+) receipts", ran.stdout)
+    assert stored is not None
+    assert int(stored[1]) >= 200, "those of the campaign, and of what was answered to replies"
 
 
 def _running() -> str:

@@ -57,7 +57,7 @@ def list_open(
     elif found:
         show(listing(found))
     else:
-        say("nothing waits in the inbox")
+        say("no open conversations")
 
 
 def show(code: Code, ledger: Ledger = None, as_json: Json = False) -> None:

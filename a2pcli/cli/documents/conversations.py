@@ -18,8 +18,8 @@ class Conversation(TypedDict):
     gateway: str
     sender: str | None
     programme: str | None
-    state: str
-    waits: Annotated[bool, says("whether the person wrote last")]
+    state: Annotated[str, says("open or closed")]
+    waits: Annotated[bool, says("whether it is open and the person wrote last")]
     why: str
     agents: str | None
     assignee: str | None
@@ -36,7 +36,8 @@ class ConversationMessage(TypedDict):
     ours: bool
     text: Annotated[str | None, says("null if texts are not kept")]
     kind: str
-    state: str | None
+    state: Annotated[str | None, says("of ours: what became of it at the gateway")]
+    delivery: Annotated[str | None, says("of ours: what its receipts say")]
 
 
 class Inbox(TypedDict):

@@ -16,6 +16,7 @@ class EventMessage(TypedDict):
     reference: str
     code: Annotated[str | None, says("the gateway's code")]
     detail: Annotated[str | None, says("the gateway's answer")]
+    delivery: Annotated[str | None, says("what its receipts say")]
 
 
 class Triggered(TypedDict):

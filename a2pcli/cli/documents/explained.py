@@ -78,6 +78,27 @@ class ExplainedOptOut(TypedDict):
     what: str
 
 
+class ExplainedSingleMessage(TypedDict):
+    """What became of a message outside of runs."""
+
+    reference: str
+    kind: str
+    channel: str
+    gateway: str
+    sender: str | None
+    purpose: str
+    body: str | None
+    state: str
+    reason: str | None
+    code: str | None
+    detail: str | None
+    delivery: Annotated[str | None, says("what its receipts say")]
+    delivered_at: Moment | None
+    delivery_code: str | None
+    created_at: Moment
+    settled_at: Moment | None
+
+
 class Explained(TypedDict):
     """``a2pcli explain``."""
 
@@ -89,4 +110,7 @@ class Explained(TypedDict):
     suppressed: bool
     suppressions: list[ExplainedOptOut]
     messages: list[ExplainedMessage]
+    outside_of_runs: Annotated[
+        list[ExplainedSingleMessage], says("confirmations, answers, codes, messages of events")
+    ]
     now: NotRequired[Annotated[dict[str, Any], says("what planning the campaign now would do")]]

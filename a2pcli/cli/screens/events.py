@@ -68,6 +68,7 @@ def triggered_document(done: Triggered, *, dry_run: bool) -> dict[str, Any]:
             "reference": message.reference,
             "code": message.code,
             "detail": message.detail,
+            "delivery": message.delivery,
         },
     }
 
@@ -124,7 +125,8 @@ def _before(done: Triggered) -> str:
     if event is None or event.state == "waiting":
         return "it waits"
     if done.message is not None:
-        return f"its message: {_MESSAGES.get(str(done.message.state), str(done.message.state))}"
+        delivery = f", {done.message.delivery}" if done.message.delivery else ""
+        return f"its message: {_MESSAGES.get(str(done.message.state), str(done.message.state))}{delivery}"
     return f"it is {event.state}" + (f" ({_sentence(event.reason)})" if event.reason else "")
 
 

@@ -37,6 +37,7 @@ def explanation_screen(
         pieces += [Text(), *_message(one, shown)]
     if not told.messages:
         pieces.append(Text("not in any run of this ledger"))
+    pieces += _outside(told)
     if would is not None:
         pieces += [Text(), *_now(would, shown)]
     if not all_rules and (hidden := _hidden(told, would)):
@@ -60,6 +61,40 @@ def _opt_outs(told: Explanation) -> Iterator[RenderableType]:
         yield Text(opt_out(one), style="yellow" if one.holds(told.now) else "dim")
     if told.number is not None and not told.suppressions:
         yield Text("not on the suppression list", style="dim")
+
+
+_MOST_OUTSIDE = 20
+"""Messages outside of runs that are shown: the newest."""
+
+_KINDS = {
+    "stop": "confirmation of STOP",
+    "start": "confirmation of START",
+    "otp": "one-time code",
+    "keyword": "answer to a reply",
+    "agent": "answer of an agent",
+}
+
+
+def _outside(told: Explanation) -> Iterator[RenderableType]:
+    """The messages outside of runs, a line for each, newest first."""
+    shown = told.outside[-_MOST_OUTSIDE:][::-1]
+    if shown:
+        yield Text()
+        yield Text("outside of runs", style="bold")
+    for one in shown:
+        what = _KINDS.get(one.kind, one.kind)
+        from_ = f" from {one.sender}" if one.sender else ""
+        outcome = f"{one.state}, {one.delivery}" if one.delivery else str(one.state)
+        code = one.delivery_code or one.code
+        why = f" ({code})" if code else f" ({one.reason})" if one.reason else ""
+        yield Padding(
+            Text(
+                f"{local(one.created_at, None)}  {what} by {one.channel} ({one.gateway}){from_}: {outcome}{why}"
+            ),
+            INDENT,
+        )
+    if len(told.outside) > len(shown):
+        yield Padding(Text(f"… and {len(told.outside) - len(shown):,} older ones; --json has all"), INDENT)
 
 
 def _message(told: MessageExplanation, shown: RulesShown) -> Iterator[RenderableType]:

@@ -24,7 +24,7 @@ def listing(found: Sequence[Conversation]) -> Listing:
             one.code,
             masked(one.address),
             minute(one.heard_at),
-            ("waits" if one.waits else "answered") if one.state == "open" else one.state,
+            one.standing,
             one.assignee or "",
             one.agents or "",
             one.why,
@@ -59,9 +59,16 @@ def conversation_document(one: Conversation) -> dict[str, Any]:
 def shown_document(found: Shown) -> dict[str, Any]:
     """A conversation with its messages."""
     messages = [
-        {"at": iso(one.at), "ours": one.is_ours, "text": one.text, "kind": one.kind, "state": one.state}
+        {
+            "at": iso(one.at),
+            "ours": one.is_ours,
+            "text": one.text,
+            "kind": one.kind,
+            "state": one.state,
+            "delivery": one.delivery,
+        }
         for one in found.said
-    ]
+    ]  # fmt: skip
     return {"conversation": conversation_document(found.conversation), "messages": messages}
 
 
@@ -69,7 +76,7 @@ def shown_lines(found: Shown) -> Iterator[str]:
     """A conversation, a line for each message."""
     one = found.conversation
     to = one.sender or one.gateway
-    yield f"{one.code}  {masked(one.address)} to {to} by {one.channel} ({one.gateway}), {one.state}: {one.why}"
+    yield f"{one.code}  {masked(one.address)} to {to} by {one.channel} ({one.gateway}), {one.standing}: {one.why}"
     if one.assignee or one.agents:
         yield f"  assigned to {one.assignee or 'nobody'}" + (f", agents {one.agents}" if one.agents else "")
     for said in found.said:
@@ -79,7 +86,7 @@ def shown_lines(found: Shown) -> Iterator[str]:
 def _who(said: Said) -> str:
     if not said.is_ours:
         return f"they ({'other' if said.kind == 'none' else said.kind})"
-    return f"we ({said.kind}{'' if said.state == 'accepted' else f', {said.state}'})"
+    return f"we ({said.kind}, {said.outcome})"
 
 
 def replied_document(done: Replied) -> dict[str, Any]:

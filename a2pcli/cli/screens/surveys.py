@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 BAR = 20
 """Characters of the longest bar."""
 _STATES = {
-    "open": "waiting for an answer",
+    "open": "open (waiting for an answer)",
     "finished": "finished",
-    "stopped": "opted out",
-    "unclear": "not understood",
-    "replaced": "replaced by another survey",
-    "late": "too late",
+    "stopped": "stopped (opted out)",
+    "unclear": "unclear (not understood)",
+    "replaced": "replaced (by another survey)",
+    "late": "late (answered after its time)",
     "timed-out": "timed out",
 }
 

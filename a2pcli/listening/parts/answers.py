@@ -38,11 +38,11 @@ def part(listener: Listener) -> Part:
             loop.call_soon_threadsafe(sender.wake)
 
         sender = whole_sender(ledger, settings, tell=tell, wake=wake, keep=listener.store.keep_heard)
-        listener.store.on_answers = wake
+        listener.store.on_answers, listener.store.hearing = wake, sender.hearing
         try:
             await sender.run()
         finally:
-            listener.store.on_answers = lambda: None
+            listener.store.on_answers, listener.store.hearing = (lambda: None), dict
             await sender.drain(STOPS_WITHIN)
             await sender.close()
 
