@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from a2pcli.actions.callback_doors import Heard
 from a2pcli.actions.heard_replies import HeardReply, ReplyDesk, TakenReply, is_stop
+from a2pcli.actions.readiness import NotReady, why_not_ready
 from a2pcli.actions.receipts import tells_optout
 from a2pcli.channels import DEFAULT
 from a2pcli.dataclass import dataclass
@@ -43,6 +44,9 @@ TRIES = 3
 
 REMEMBERED = 24 * 3600.0
 """Seconds for which a run is looked at again after a receipt with a reference of it."""
+
+JUST_NOW = 2.0
+"""Seconds for which what was stored shows that the ledger can be written."""
 
 RECENT = 100
 """Runs that are looked at when the listener starts, for what was stored before it was stopped."""
@@ -92,6 +96,7 @@ class HeardStore:
         self._looked: dict[str, float] = {}
         """When each of these runs was looked at while nobody was sending it."""
         self.counts = HeardCounts()
+        self._kept_at = -JUST_NOW
         self.on_answers: Callable[[], None] = lambda: None
         """Called, on the thread that stores, when answers were stored that are to be sent."""
         self.hearing: Callable[[], Mapping[str, Spellings]] = dict
@@ -120,11 +125,13 @@ class HeardStore:
             try:
                 done = self._keep_once(heard)
             except LedgerError:
+                self._kept_at = -JUST_NOW
                 if attempt + 1 == TRIES:
                     raise
                 time.sleep(0.05 * (attempt + 1))
             else:
                 self.counts.add(done)
+                self._kept_at = time.monotonic()
                 if done.answered:
                     self.on_answers()
                 return
@@ -208,8 +215,12 @@ class HeardStore:
                 self._looked.pop(run.id, None)  # so that it is looked at again when its last answer is stored
         return [run for run in known if self._looked.get(run.id, 0.0) <= self._runs.get(run.id, 0.0)]
 
+    def why_not_ready(self) -> NotReady | None:
+        """Return why nothing can be stored now; None if it can. Writes, unless something was stored just now."""
+        return why_not_ready(self._ledger, writes=time.monotonic() - self._kept_at > JUST_NOW)
+
     def is_ready(self) -> bool:
-        """Return whether the ledger can be reached."""
+        """Return whether the ledger can be read."""
         try:
             if self._ledger.watch is not None:
                 self._ledger.watch.check()

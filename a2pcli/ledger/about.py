@@ -11,6 +11,7 @@ due any more.
 from __future__ import annotations
 
 import secrets
+import time
 
 from sqlalchemy import BigInteger, cast, insert, select, text, update
 from sqlalchemy.engine import Connection
@@ -46,6 +47,17 @@ def note_moment(connection: Connection, now: int) -> None:
 def set_right(connection: Connection, now: int) -> None:
     """Set the newest moment to ``now`` (UTC ms) because a user confirmed that later entries came from a wrong clock."""
     connection.execute(update(about).where(about.c.name == _MARK).values(value=str(now)))
+
+
+_PROBE = "probed-at"
+
+
+def note_probe(connection: Connection, now: int | None = None) -> None:
+    """Change something, to learn whether the ledger can be written. The caller commits."""
+    moment = str(time.time_ns() // 1_000_000 if now is None else now)
+    if not connection.execute(update(about).where(about.c.name == _PROBE).values(value=moment)).rowcount:
+        noted = text("INSERT INTO about (name, value) VALUES (:name, :value) ON CONFLICT DO NOTHING")
+        connection.execute(noted, {"name": _PROBE, "value": moment})
 
 
 _NAME = "id"

@@ -110,6 +110,18 @@ def is_older(engine: Engine) -> bool:
         return revision != KNOWN[-1]
 
 
+def check_revision(connection: Connection) -> None:
+    """Raise ``LedgerError`` (code ``ledger-newer``) if an open ledger has been given another schema meanwhile."""
+    revision = connection.execute(select(_versions.c.version_num)).scalar()
+    if revision == KNOWN[-1]:
+        return
+    if revision is not None and revision not in KNOWN:
+        _refuse_newer(connection, revision)
+    text = f"the ledger has schema {revision}, and this process works with schema {KNOWN[-1]}"
+    problem = Problem(text, path=shown(connection.engine.url), hint="start it again", code="ledger-newer")
+    raise LedgerError(problem)
+
+
 def _empty(engine: Engine) -> LedgerError:
     problem = Problem(
         "this file is an empty database: if it was a ledger, all of its data is lost",

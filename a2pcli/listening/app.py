@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -24,9 +23,7 @@ if TYPE_CHECKING:
     from a2pcli.listening.certificates import Certificates
     from a2pcli.listening.listener import Part
     from a2pcli.listening.observing import Observer
-
-READY_FOR = 1.0
-"""Seconds for which an answer about the ledger is repeated."""
+    from a2pcli.listening.ready import Ready
 
 
 class Callbacks:
@@ -127,23 +124,6 @@ class Callbacks:
             media = "text/xml" if found.answer.startswith(b"<") else "text/plain"
             self._good[found.answer] = Response(found.answer, media_type=media if found.answer else None)
         return self._good[found.answer]
-
-
-class Ready:
-    """Answers ``/readyz``: whether the ledger can be reached."""
-
-    def __init__(self, is_ready: Callable[[], Awaitable[bool]]) -> None:
-        self._is_ready = is_ready
-        self._known: tuple[float, bool] = (-READY_FOR, False)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        at, is_ready = self._known
-        if time.monotonic() - at >= READY_FOR:
-            is_ready = await self._is_ready()
-            self._known = (time.monotonic(), is_ready)
-        response = said(200, "ready") if is_ready else said(503, "the ledger cannot be reached", AGAIN)
-        await response(scope, receive, send)
 
 
 class Alive:

@@ -70,9 +70,9 @@ FIXED: Mapping[str, Mapping[str, Told]] = {
     "/healthz": {"get": Told("Tell whether the process runs", EVERYBODY, {200: _text("it runs")})},
     "/readyz": {
         "get": Told(
-            "Tell whether the ledger can be reached",
+            "Tell whether what arrives can be stored: the ledger can be written, its disk has room, its schema fits",
             EVERYBODY,
-            {200: _text("it can be reached"), 503: _text("it cannot")},
+            {200: _text("it can"), 503: _text("it cannot, and why")},
         )
     },
     "/u/{token}": {

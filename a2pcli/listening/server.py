@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 
 from a2pcli.errors import A2PError, LedgerError, Problem, UsageError
-from a2pcli.listening.app import Callbacks, Ready, make_app
+from a2pcli.listening.app import Callbacks, make_app
 from a2pcli.listening.certificates import Certificates
 from a2pcli.listening.fresh import keep_fresh
 from a2pcli.listening.notices import EVERY, Notices
+from a2pcli.listening.ready import Ready
 from a2pcli.listening.storing import Storing
 from a2pcli.listening.wire import BoundedHttp
 
@@ -93,14 +94,15 @@ async def _serve(
     observers: Sequence[Observer],
 ) -> None:
     notices, store = listener.notices, listener.store
-    storing = Storing(store.keep, lambda error: notices.note(f"{NOT_STORED}: {_why(error)}"))
     others = ThreadPoolExecutor(1, thread_name_prefix="matching")
     probes = ThreadPoolExecutor(1, thread_name_prefix="ready")
+    ready = Ready(store.why_not_ready, tell, probes)
 
-    async def is_ready() -> bool:
-        return await asyncio.get_running_loop().run_in_executor(probes, store.is_ready)
+    def not_stored(error: BaseException) -> None:
+        notices.note(f"{NOT_STORED}: {_why(error)}")
+        ready.failed()
 
-    ready = Ready(is_ready)
+    storing = Storing(store.keep, not_stored)
     certificates = Certificates(listener.settings.folder / listener.settings.settings.listen.certificates)
     for door in doors.doors.values():
         door.certificates = certificates.known
@@ -120,6 +122,7 @@ async def _serve(
     background = [
         asyncio.create_task(_match(store, others, notices)),
         asyncio.create_task(_sum_up(notices)),
+        asyncio.create_task(kept_up(ready.watch, notices)),
         asyncio.create_task(kept_up(lambda: keep_fresh(listener, reread, tell), notices)),
         *(asyncio.create_task(kept_up(work, notices)) for part in parts for work in part.background),
     ]

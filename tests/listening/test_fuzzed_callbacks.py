@@ -23,9 +23,10 @@ from a2pcli.actions.callback_doors import CallbackDoor
 from a2pcli.actions.heard import HeardStore
 from a2pcli.config.load import LoadedSettings, load_settings
 from a2pcli.ledger.store import Ledger
-from a2pcli.listening.app import Callbacks, Ready, make_app
+from a2pcli.listening.app import Callbacks, make_app
 from a2pcli.listening.bodies import Bodies
 from a2pcli.listening.notices import Notices
+from a2pcli.listening.ready import Ready
 from a2pcli.listening.storing import Storing
 
 NAMES = sorted(name for name, cases in CASES.items() if cases.get("callbacks"))
@@ -101,10 +102,7 @@ class Fuzzed:
                 {self.name: self._door}, (), storing, Notices(lambda _text: None), "/in", Bodies()
             )
 
-            async def is_ready() -> bool:
-                return True
-
-            app = make_app(callbacks, Ready(is_ready), [], PUBLIC)
+            app = make_app(callbacks, Ready(lambda: None), [], PUBLIC)
             path = f"/callbacks/{self.name}"
             asked = [
                 ask(app, path, "POST", query, [(b"content-type", kind)], body) for kind, query, body in some

@@ -32,9 +32,10 @@ from a2pcli.errors import LedgerError, Problem
 from a2pcli.ledger.records import Run, RunState
 from a2pcli.ledger.store import Ledger
 from a2pcli.listening import server
-from a2pcli.listening.app import Callbacks, Ready, make_app
+from a2pcli.listening.app import Callbacks, make_app
 from a2pcli.listening.bodies import LARGEST, Bodies
 from a2pcli.listening.notices import MOST, OTHERS, Notices
+from a2pcli.listening.ready import Ready
 from a2pcli.listening.storing import Storing, TooMuch
 
 PUBLIC = "https://hooks.example.com/in"
@@ -146,10 +147,7 @@ def test_nothing_that_is_sent_ends_in_an_error(
         storing.start()
         callbacks = Callbacks({name: bare}, (), storing, Notices(lambda _text: None), "/in", Bodies())
 
-        async def is_ready() -> bool:
-            return True
-
-        app = make_app(callbacks, Ready(is_ready), [], PUBLIC)
+        app = make_app(callbacks, Ready(lambda: None), [], PUBLIC)
         for prefix in ("", "/in"):
             for kind, query, body in requests:
                 headers = [(b"content-type", kind.encode("latin-1"))]
@@ -170,7 +168,7 @@ def test_a_body_that_is_too_large_is_refused_by_its_length_alone(doors: dict[str
         callbacks = Callbacks(
             doors, (), Storing(lambda some: None), Notices(lambda _text: None), "", Bodies()
         )
-        app = make_app(callbacks, Ready(never), [], PUBLIC)
+        app = make_app(callbacks, Ready(lambda: None), [], PUBLIC)
         headers = [(b"content-length", str(LARGEST + 1).encode())]
         return await ask(app, f"/callbacks/{min(doors)}", "POST", b"", headers, b"")
 
@@ -187,7 +185,7 @@ def test_bodies_that_arrive_at_once_have_a_limit_together(
         callbacks = Callbacks(
             doors, (), Storing(lambda some: None), Notices(lambda _text: None), "", Bodies()
         )
-        app, gone = make_app(callbacks, Ready(never), [], PUBLIC), asyncio.Event()
+        app, gone = make_app(callbacks, Ready(lambda: None), [], PUBLIC), asyncio.Event()
         path = f"/callbacks/{min(doors)}"
         slow = [asyncio.create_task(ask(app, path, "POST", b"", [], b"x" * 1_000, gone)) for _ in range(3)]
         await asyncio.sleep(0)
@@ -199,10 +197,6 @@ def test_bodies_that_arrive_at_once_have_a_limit_together(
     statuses, later = asyncio.run(run())
     assert statuses == [503, 400, 400]
     assert later != 503
-
-
-async def never() -> bool:
-    return False
 
 
 def heard(many: int = 1) -> Heard:
