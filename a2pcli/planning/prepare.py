@@ -44,7 +44,7 @@ from a2pcli.planning.spec import (
     PlanSpec,
     Timed,
 )
-from a2pcli.planning.unsubscribing import links_of, with_one_click
+from a2pcli.planning.unsubscribing import links_of, no_secret_notes, with_one_click
 from a2pcli.planning.wording import Wording
 from a2pcli.rules.copy_dlt import RULE as DLT_RULE
 from a2pcli.rules.copy_leaving import COUNTRY_WORDING as WORDING_RULE
@@ -144,6 +144,7 @@ def _prepared(
     wording = Wording(loaded, settings, law, senders, programme_of(loaded, settings))
     hours = hours_of(campaign, settings.settings, law, programme_of(loaded, settings), choices.now)
     programme = programme_of(loaded, settings)
+    warnings += no_secret_notes(loaded, settings, choices.link_secret)
     links = links_of(settings, table.columns if table else (), programme, choices.link_secret)
     spec = PlanSpec(
         campaign=campaign.name,

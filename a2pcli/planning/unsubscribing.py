@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,12 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from a2pcli.content.unsubscribe_links import COLUMN, UnsubscribeLinks
+from a2pcli.errors import Problem, Severity
 from a2pcli.planning.emails import EmailTexts
 from a2pcli.planning.frames import alive
 from a2pcli.planning.spec import Arm, TemplateText
 
 if TYPE_CHECKING:
-    from a2pcli.config.load import LoadedSettings
+    from a2pcli.config.load import LoadedCampaign, LoadedSettings
     from a2pcli.contacts.table import Table
     from a2pcli.frame import Frame
     from a2pcli.planning.spec import CompiledSpec
@@ -33,6 +34,26 @@ def links_of(
     if base is None or secret is None or COLUMN in columns:
         return None
     return UnsubscribeLinks(base, programme, secret)
+
+
+def no_secret_notes(
+    loaded: LoadedCampaign, settings: LoadedSettings, secret: bytes | None
+) -> Iterator[Problem]:
+    """Yield a warning if the emails of a marketing campaign go without one-click unsubscription since the ledger has
+    no secret for links."""
+    campaign = loaded.campaign
+    if settings.settings.listen.public_url is None or secret is not None or campaign.purpose != "marketing":
+        return
+    if "email" not in (campaign.channel, *(campaign.channels or ())):
+        return
+    message = (
+        "the emails go without a link to unsubscribe with one click: a ledger on a server has no key for it"
+    )
+    hint = "set A2PCLI_ERASURE_KEY, here and for `a2pcli listen`"
+    yield replace(
+        settings.problem(message, ("listen", "public_url"), hint=hint, code="no-one-click"),
+        severity=Severity.WARNING,
+    )
 
 
 def with_link(settings: LoadedSettings, columns: Collection[str]) -> tuple[str, ...]:

@@ -15,8 +15,9 @@ from a2pcli.actions.heard import HeardStore
 from a2pcli.actions.project import Project
 from a2pcli.config.load import load_settings
 from a2pcli.ledger.store import Ledger
-from a2pcli.listening.app import Callbacks, Ready, make_app
+from a2pcli.listening.app import Callbacks, make_app
 from a2pcli.listening.listener import Listener, Part, make_listener, parts_of
+from a2pcli.listening.ready import Ready
 from a2pcli.listening.signatures import SIGNATURE, TIMESTAMP, TOKEN, signature
 from a2pcli.listening.storing import Storing
 
@@ -28,12 +29,10 @@ class InProcess:
 
     def __init__(self, listener: Listener, parts: Sequence[Part], said: list[str]) -> None:
         self.listener, self.said = listener, said
-
-        async def ready() -> bool:
-            return True
+        self.lines = [line for part in parts for line in part.lines]
 
         callbacks = Callbacks({}, (), Storing(lambda _heard: None), listener.notices, "", listener.bodies)
-        self.app = make_app(callbacks, Ready(ready), parts, listener.public_url)
+        self.app = make_app(callbacks, Ready(lambda: None), parts, listener.public_url)
 
     def ask(self, method: str, path: str, client: str = "203.0.113.9", **more: Any) -> httpx.Response:
         return self.together([(method, path, more)], client)[0]
@@ -60,14 +59,18 @@ def signed(
 
 @contextmanager
 def in_process(
-    folder: Path, settings: str, *parts: Callable[[Listener], Part | None], public: str = PUBLIC
+    folder: Path,
+    settings: str,
+    *parts: Callable[[Listener], Part | None],
+    public: str = PUBLIC,
+    ledger: str | None = None,
 ) -> Iterator[InProcess]:
-    """A listener with these parts, or with those that the settings ask for."""
+    """A listener with these parts, or with those that the settings ask for. ``ledger``: not the folder's own."""
     (folder / "a2pcli.yaml").write_text(settings)
     said: list[str] = []
-    with Ledger.open_with(str(folder / ".a2pcli/ledger.db"), None) as ledger:
+    with Ledger.open_with(ledger or str(folder / ".a2pcli/ledger.db"), None) as opened:
         loaded = load_settings(folder)
-        listener = make_listener(Project(folder), loaded, HeardStore(ledger, loaded, {}), public, said.append)
+        listener = make_listener(Project(folder), loaded, HeardStore(opened, loaded, {}), public, said.append)
         found = [made for one in parts if (made := one(listener))] if parts else parts_of(listener)
         yield InProcess(listener, found, said)
         listener.workers.close()

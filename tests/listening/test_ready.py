@@ -38,7 +38,10 @@ def test_a_full_disk_is_told_and_that_it_works_again(project: Project) -> None:
         most(heard, (project.folder / ".a2pcli/ledger.db-wal").stat().st_size)
         assert says(heard, ANN, "stop", id="full") == 503
         assert wait(lambda: readyz(heard)[0] == 503)
-        assert readyz(heard)[1] in ("the disk of the ledger is full", "the disk of the ledger failed, or is full")
+        assert readyz(heard)[1] in (
+            "the disk of the ledger is full",
+            "the disk of the ledger failed, or is full",
+        )
         assert "ready again" not in heard.said()
         most(heard, resource.RLIM_INFINITY)
         assert wait(lambda: "ready again after" in heard.said()), "by itself, though nobody asks"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import httpx
@@ -294,3 +295,62 @@ def test_a_link_is_short_enough_for_a_text() -> None:
     links = UnsubscribeLinks("https://a.example", "news", b"secret" * 4)
     assert len(links.of("+447911123456")) <= len("https://a.example/u/") + 27
     assert "secret" not in repr(links)
+
+
+@pytest.fixture
+def on_a_server(shop: Project, server: Any) -> Iterator[str]:
+    """The URL of a database of its own on PostgreSQL, which the shop's ledger is in."""
+    import psycopg
+    from sqlalchemy import make_url
+
+    name, base = f"leaving_{time.time_ns()}", server.get_uri()
+    with psycopg.connect(base, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    yield make_url(base).set(database=name).render_as_string(hide_password=False)
+    with psycopg.connect(base, autocommit=True) as connection:
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def test_links_and_one_click_work_on_postgresql(
+    shop: Project, on_a_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("A2PCLI_ERASURE_KEY", "k" * 40)
+    settings = f"{SETTINGS}ledger: '{on_a_server}'\n"
+    shop.write("a2pcli.yaml", settings)
+    shop.write("emails.csv", "email\nanna@example.com\n")
+    shop.write("letter.yaml", EMAILS)
+    shop.run("ledger", "create")
+    assert shop.run("send", "letter.yaml", "--yes").status == 0
+    (letter,) = shop.outbox()
+    assert letter["content"]["unsubscribe"]["one_click"] is True
+    assert shop.run("send", "sale.yaml", "--yes").status == 0
+    text, mail = link_of(shop), LINK.search(letter["content"]["unsubscribe"]["url"])[1]  # type: ignore[index]
+    with in_process(shop.folder, settings, ledger=on_a_server) as heard:
+        assert heard.ask("GET", text).status_code == 200
+        assert out(shop) == []
+        assert heard.ask("POST", text, data={"confirm": "yes"}).status_code == 200
+        assert heard.ask("POST", mail, data=ONE_CLICK).status_code == 200
+        assert heard.ask("POST", mail, data=ONE_CLICK).status_code == 200
+        assert heard.ask("POST", mail[:-1]).status_code == 404
+    assert sorted(out(shop)) == [
+        ("+447911123456", "programme", "news"), ("anna@example.com", "programme", "news"),
+    ]  # fmt: skip
+    assert len(trail(shop)) == 2
+
+
+def test_a_missing_key_is_told_when_planning_and_when_the_listener_starts(
+    shop: Project, on_a_server: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("A2PCLI_ERASURE_KEY", raising=False)
+    settings = f"{SETTINGS}ledger: '{on_a_server}'\n"
+    shop.write("a2pcli.yaml", settings)
+    shop.write("emails.csv", "email\nanna@example.com\n")
+    shop.write("letter.yaml", EMAILS.replace(" Unsubscribe: {{ unsubscribe_url }}", " Reply STOP to leave."))
+    shop.run("ledger", "create")
+    planned = shop.run("plan", "letter.yaml")
+    assert "without a link to unsubscribe with one click" in planned.err
+    assert "set A2PCLI_ERASURE_KEY" in planned.err
+    with in_process(shop.folder, settings, ledger=on_a_server) as heard:
+        assert any("warning: links to unsubscribe do not work" in line for line in heard.lines)
+        answer = heard.ask("POST", "/u/whatever", data=ONE_CLICK)
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")

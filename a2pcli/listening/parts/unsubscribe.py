@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 LARGEST = 20_000
 """Bytes of a body; mail programs send a line."""
 
+NO_KEY = (
+    "warning: links to unsubscribe do not work, requests for them are answered with 503: set A2PCLI_ERASURE_KEY, the"
+    " same for every command (docs/listening.md)"
+)
+
 ONE_CLICK, BY_PAGE = "one-click", "page"
 """By what somebody unsubscribed, as the ledger keeps it."""
 
@@ -37,10 +42,23 @@ def part(listener: Listener) -> Part | None:
         return None
     desk = unsubscribe_desk(listener.store.ledger, listener.settings)
     if desk is None:
-        return Part([], ["links to unsubscribe do not work: set A2PCLI_ERASURE_KEY (docs/listening.md)"])
+        return Part([Route(f"{PATH}{{token}}", Later(listener))], [NO_KEY])
     assets = [Route(f"{PATH}{name}", Asset(name)) for name in ("style.css", "icon.svg")]
     routes = [*assets, Route(f"{PATH}{{token}}", Leaving(listener, desk))]
     return Part(routes, [f"links to unsubscribe: {listener.public_url}{PATH}…"])
+
+
+class Later:
+    """Answers ``/u/TOKEN`` while there is no key to read links with: who comes back later can still unsubscribe."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        self._listener.notices.note("a link to unsubscribe was not served: A2PCLI_ERASURE_KEY is not set")
+        language = language_of(headers_of(scope).get("accept-language", ""))
+        await _told(language, 503, headers=AGAIN)(scope, receive, send)
 
 
 class Leaving:
