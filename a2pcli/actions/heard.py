@@ -39,6 +39,11 @@ _NOBODY = (
     "the reply is in the ledger: a2pcli ledger query \"SELECT * FROM replies WHERE kind = 'stop'\""
 )
 
+_UNCONFIRMED = (
+    "gateway %s: an opt-out came from a short code, to which nothing can be sent:"
+    " it counts, and is not confirmed"
+)
+
 TRIES = 3
 """How often a transaction is made before its callbacks are answered with 503."""
 
@@ -180,6 +185,8 @@ class HeardStore:
             )
             if taken.is_unreadable_stop:
                 log.warning(_NOBODY, heard.gateway)
+            if taken.is_unconfirmed_stop:
+                log.warning(_UNCONFIRMED, heard.gateway)
             done.duplicates += taken.is_duplicate
             done.replies += taken.is_unreadable or taken.handled is not None
             done.opted_out += is_stop(taken)

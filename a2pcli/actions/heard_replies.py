@@ -11,8 +11,15 @@ from typing import TYPE_CHECKING
 from a2pcli.actions.addresses import is_own, own_numbers
 from a2pcli.actions.incoming import Incoming
 from a2pcli.actions.optouts import EVERYTHING, Scope
-from a2pcli.actions.replies import HandledReply, handle_reply, keep_reply, keeps_texts, stop_keywords
-from a2pcli.actions.responding import Responder
+from a2pcli.actions.replies import (
+    HandledReply,
+    handle_reply,
+    keep_reply,
+    keeps_texts,
+    programmes_of,
+    stop_keywords,
+)
+from a2pcli.actions.responding import Responder, can_be_answered
 from a2pcli.actions.survey_desk import survey_desks
 from a2pcli.addresses.any_address import any_address, kind_meant
 from a2pcli.addresses.kinds import Kind
@@ -65,11 +72,13 @@ class HeardReply:
 class TakenReply:
     """What became of a reply. ``handled`` is None where nobody was suppressed or lifted: ``is_unreadable`` if its
     sender has no address (``is_unreadable_stop``: an opt-out of such a sender), ``is_duplicate`` if it had come before,
-    otherwise one of our own numbers wrote it."""
+    otherwise one of our own numbers wrote it. ``is_unconfirmed_stop``: nobody can be told that it counts, as it came
+    from a short code or a name, to which nothing can be sent."""
 
     handled: HandledReply | None = None
     is_unreadable: bool = False
     is_unreadable_stop: bool = False
+    is_unconfirmed_stop: bool = False
     is_duplicate: bool = False
     answered: str | None = None
     """The kind of the answer that is to be sent."""
@@ -89,6 +98,7 @@ class ReplyDesk:
         must_answer: bool = True,
     ) -> None:
         self._ledger, self._settings = ledger, settings
+        self._programmes = programmes_of(settings, ledger)
         self._responder: Responder | None = None
         try:
             self._responder = Responder(ledger, settings, [*survey_desks(ledger, settings), *asking])
@@ -113,7 +123,7 @@ class ReplyDesk:
         if address is not None and is_own(address, self._own):
             return TakenReply()
         at = now if one.at is None and one.id is None else one.at
-        meaning = classify(one.text, opted_out=False, survey_open=False, keywords=self._keywords).meaning
+        meaning = classify(one.text, keywords=self._keywords, programmes=self._programmes).meaning
         kept = KeptReply(address or one.sender, one.text, str(meaning), one.to, at, gateway, one.id)
         if self._ledger.replies.has(kept):
             return TakenReply(is_duplicate=True)
@@ -136,8 +146,9 @@ class ReplyDesk:
         done = handle_reply(
             self._ledger, address, one.text, scope,
             keywords=self._keywords, now=now, written_at=one.at, is_opt_out=one.is_opt_out,
-            survey_open=is_asked,
+            survey_open=is_asked, programmes=self._programmes,
         )  # fmt: skip
+        scope = done.scope
         mine = done.kept(one.to, at, gateway, one.id)
         keep_reply(self._ledger, done, mine, scope, source, keep_texts=texts, now=now, run=run)
         answered = self._respond(
@@ -146,7 +157,8 @@ class ReplyDesk:
                 programme, one.is_opt_out, question,
             )
         )  # fmt: skip
-        return TakenReply(done, answered=answered)
+        is_mute = done.reply.meaning is Meaning.STOP and not can_be_answered(address)
+        return TakenReply(done, is_unconfirmed_stop=is_mute, answered=answered)
 
     def _of_agent(self, one: HeardReply, kept: KeptReply, channel: str, now: int) -> str | None:
         """Take an agent's answer to a person; None if the reply is none."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import field
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,8 @@ from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, InvalidInput, Problem, UsageError
 from a2pcli.ledger.records import now_ms
 from a2pcli.reasons import SENTENCES, Reason
-from a2pcli.rules.keywords import Meaning, Reply, classify
+from a2pcli.rules.keywords import Meaning, Reply, classify, no_programmes
+from a2pcli.rules.reply_text import plain
 
 if TYPE_CHECKING:
     from a2pcli.actions.project import Project
@@ -50,6 +51,8 @@ class HandledReply:
     changed: bool = False
     line: int | None = None
     was_out: bool = False
+    scope: Scope = EVERYTHING
+    """What a STOP was for."""
 
     def kept(
         self,
@@ -78,16 +81,22 @@ def handle_reply(
     line: int | None = None,
     written_at: int | None = None,
     is_opt_out: bool = False,
+    programmes: Programmes = no_programmes,
 ) -> HandledReply:
-    """Understand one reply, suppress or lift by it. ``keywords`` mean stop by the law and the project's rules.
+    """Understand one reply, suppress or lift by it. ``keywords`` mean stop by the law and the project's rules. A STOP
+    that names one of the ``programmes`` ends that one alone, whatever ``scope`` is; with another name, everything.
 
     ``written_at`` (UTC milliseconds) is when it was written, for replies that may come in another order: a START from
     before the person's newest STOP lifts nothing. ``is_opt_out``: it is a STOP, whatever the text is.
     """
     holding = [one for one in ledger.optouts.of(number) if one.holds(now)]
-    reply = classify(text, opted_out=bool(holding), survey_open=survey_open, keywords=keywords)
-    if is_opt_out and reply.meaning is not Meaning.STOP:
-        reply = Reply(Meaning.STOP)
+    reply = classify(
+        text, opted_out=bool(holding), survey_open=survey_open, keywords=keywords, programmes=programmes
+    )
+    if is_opt_out and (reply.meaning is not Meaning.STOP or reply.programme is not None):
+        reply = Reply(Meaning.STOP)  # the provider has blocked its sender altogether
+    if programmes is not no_programmes and (reply.programme is not None or reply.is_for_all):
+        scope = EVERYTHING if reply.programme is None else Scope("programme", reply.programme)
     done, changed = "nothing done", False
     if reply.meaning is Meaning.STOP:
         changed = ledger.optouts.add(
@@ -106,7 +115,29 @@ def handle_reply(
         else:
             done, changed = _start(ledger, number, now)
     was_out = any(one.scope == EVERYTHING.kind or Scope.of(one).key == scope.key for one in holding)
-    return HandledReply(number, text, reply, done, changed, line, was_out)
+    return HandledReply(number, text, reply, done, changed, line, was_out, scope)
+
+
+Programmes = Callable[[], Mapping[str, str]]
+"""Returns the programmes that a STOP may name, by their names in plain letters."""
+
+
+def programmes_of(settings: LoadedSettings, ledger: Ledger | None) -> Programmes:
+    """Return what tells the programmes of the settings and of the ledger's runs, by name and title. A name that two
+    programmes have is left out."""
+
+    def found() -> Mapping[str, str]:
+        own = settings.settings.programmes
+        usual = filter(None, [settings.settings.programme])
+        known = dict.fromkeys([*own, *usual, *(() if ledger is None else ledger.runs.programmes())])
+        names: dict[str, set[str]] = {}
+        for one in known:
+            for name in (one, own[one].title if one in own else None):
+                if name and plain(name):
+                    names.setdefault(plain(name), set()).add(one)
+        return {name: min(those) for name, those in names.items() if len(those) == 1}
+
+    return found
 
 
 def stop_keywords(settings: LoadedSettings) -> frozenset[str]:
@@ -159,7 +190,10 @@ def reply_by(
     with project.ledger_to_record() as ledger, ledger.transaction():
         check_gateway_named(project, ledger, gateway)
         now = now_ms()
-        done = handle_reply(ledger, number, text, scope, keywords=keywords, now=now, survey_open=survey_open)
+        done = handle_reply(
+            ledger, number, text, scope, keywords=keywords, now=now, survey_open=survey_open,
+            programmes=programmes_of(settings, ledger) if scope == EVERYTHING else no_programmes,
+        )  # fmt: skip
         kept = done.kept(at=now, gateway=gateway)
         keep_reply(
             ledger, done, kept, scope, f"by hand ({user()})", keep_texts=keeps_texts(settings), now=now
@@ -181,7 +215,9 @@ def keep_reply(
     """Keep a reply that was acted on, in the same transaction. ``run`` is the one that was being sent. Audit:
     ``optout.reply``."""
     ledger.replies.add([kept], source, keep_texts=keep_texts, now=now)
-    detail = {"meaning": str(done.reply.meaning), "scope": scope.words, "done": done.done}
+    is_stop = done.reply.meaning is Meaning.STOP
+    words = (done.scope if is_stop else scope).words
+    detail = {"meaning": str(done.reply.meaning), "scope": words, "done": done.done}
     ledger.audit.add("optout.reply", run, detail, people=[done.number])
 
 
@@ -223,6 +259,7 @@ def replies_in(
     source, keep_texts = f"{file.name} (imported by {user()})", keeps_texts(settings)
     with project.ledger_to_record() as ledger:
         check_gateway_named(project, ledger, gateway)
+        programmes = programmes_of(settings, ledger) if scope == EVERYTHING else no_programmes
         entries = PieceByPiece(
             ledger,
             "optout.replies",
@@ -236,8 +273,9 @@ def replies_in(
                     handled = []
                     for line, number, one in piece:
                         reply = handle_reply(
-                            ledger, number, one.text, scope, keywords=keywords, now=now, line=line
-                        )
+                            ledger, number, one.text, scope, keywords=keywords, now=now, line=line,
+                            programmes=programmes,
+                        )  # fmt: skip
                         done.add(reply)
                         handled.append(reply.kept(one.recipient, one.at, gateway))
                     done.kept += ledger.replies.add(handled, source, keep_texts=keep_texts, now=now)

@@ -10,7 +10,8 @@ from a2pcli.actions.addresses import read_addresses
 from a2pcli.actions.composing import Composer, PeopleData
 from a2pcli.actions.confirming import HELP, START, STOP, ConfirmationTexts
 from a2pcli.actions.heard_replies import scope_of_stop
-from a2pcli.actions.replies import stop_keywords
+from a2pcli.actions.optouts import EVERYTHING, Scope
+from a2pcli.actions.replies import programmes_of, stop_keywords
 from a2pcli.actions.reply_rules import UNMATCHED, ReplyRules, Where, load_rules, rules_path
 from a2pcli.actions.responding import can_be_answered
 from a2pcli.addresses.any_address import any_address
@@ -71,7 +72,10 @@ def try_reply(
         hint = f"known are {', '.join(settings.settings.gateways)}" if settings.settings.gateways else None
         raise UsageError(Problem(f"--gateway {gateway}: there is no such gateway", hint=hint))
     person = _Person.of(project, settings, sender, gateway, to)
-    reply = classify(text, opted_out=bool(person.out_of), keywords=stop_keywords(settings))
+    reply = classify(
+        text, opted_out=bool(person.out_of), keywords=stop_keywords(settings),
+        programmes=lambda: person.programmes,
+    )  # fmt: skip
     if not can_be_answered(person.address):
         return _nothing(reply, "nothing is sent to a short code or a name")
     if not text.strip():
@@ -96,6 +100,7 @@ class _Person:
     programme: str | None
     out_of: tuple[str, ...]
     data: Mapping[str, str]
+    programmes: Mapping[str, str]
 
     @staticmethod
     def of(project: Project, settings: LoadedSettings, sender: str, gateway: str, to: str | None) -> _Person:
@@ -103,10 +108,11 @@ class _Person:
         now, usual = now_ms(), settings.settings.programme
         with project.existing_ledger() as ledger:
             if ledger is None:
-                return _Person(address, None, usual, (), {})
+                return _Person(address, None, usual, (), {}, programmes_of(settings, None)())
             out_of = tuple(one.scope for one in ledger.optouts.of(address) if one.holds(now))
             told = ledger.replies.programme_of(address, now, gateway=gateway, to=to)
-            return _Person(address, told, told or usual, out_of, PeopleData(ledger).of(address, now))
+            data, named = PeopleData(ledger).of(address, now), programmes_of(settings, ledger)()
+            return _Person(address, told, told or usual, out_of, data, named)
 
 
 def _nothing(reply: Reply, why: str) -> Trial:
@@ -123,9 +129,15 @@ def _confirmed(
     to: str | None,
 ) -> Trial:
     texts = ConfirmationTexts(settings)
-    scope = scope_of_stop(settings, text, person.told, to, gateway).kind if kind == STOP else ""
+    scope = scope_of_stop(settings, text, person.told, to, gateway)
+    if reply.programme or reply.is_for_all:
+        scope = Scope("programme", reply.programme) if reply.programme else EVERYTHING
+    programme = reply.programme or person.programme
     country = any_address(person.address, None).country
-    body, why = texts.text(kind, country, programme=person.programme, scope=scope, sender=to), None
+    body, why = (
+        texts.text(kind, country, programme=programme, scope=scope.kind if kind == STOP else "", sender=to),
+        None,
+    )
     if not texts.sends(gateway):
         body, why = (
             None,

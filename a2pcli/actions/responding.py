@@ -100,12 +100,17 @@ class Responder:
             return None
         country = any_address(incoming.address, None).country
         text = self._texts.text(
-            kind, country, programme=incoming.programme, scope=incoming.scope.kind, sender=incoming.to
+            kind, country, programme=_programme(incoming), scope=incoming.scope.kind, sender=incoming.to
         )
         if text is None:
             return None
         answer = incoming.answer(kind, text, incoming.written_at + FIVE_MINUTES, anyway=anyway)
         return kind if self._ledger.answers.add(answer, now=incoming.now) is not None else None
+
+
+def _programme(incoming: Incoming) -> str | None:
+    """The programme that a confirmation names: the one that a STOP was for, else that of the newest message."""
+    return incoming.scope.value if incoming.scope.kind == "programme" else incoming.programme
 
 
 def can_be_answered(address: str) -> bool:

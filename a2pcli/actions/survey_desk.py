@@ -64,12 +64,14 @@ class SurveyDesk:
         return found is not None and now < found.until_at + (found.survey.late_for if late else 0)
 
     def stop(self, incoming: Incoming) -> None:
-        """End every survey of a person who opted out, by whatever sender."""
-        store = self._ledger.surveys
+        """End every survey of a person who opted out, by whatever sender; of a programme that they named, only its
+        own."""
+        store, only = self._ledger.surveys, incoming.done.reply.programme
         for session in store.open_sessions(incoming.address):
-            store.end(session, STOPPED, incoming.now)
+            if only in (None, session.programme):
+                store.end(session, STOPPED, incoming.now)
         found = self._sent(incoming.address, incoming.gateway, incoming.to, incoming.now)
-        if found is not None:
+        if found is not None and (found.sent is None or only in (None, found.sent.programme)):
             store.end(self._begun(found, incoming), STOPPED, incoming.now)
 
     def take(self, incoming: Incoming) -> bool:

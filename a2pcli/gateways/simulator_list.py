@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -15,38 +15,81 @@ from a2pcli.gateways.lists import Listed, ListPage, Span, joined
 PAGE = 2_000
 """Lines of a page."""
 
+_EXAMPLE = '{"from": "+447911123456", "to": "Shop", "text": "STOP", "at": "2026-03-01T09:00:00Z"}'
+
 
 def listed_lines(listed: Listed, path: Path | None, span: Span, page: str | None) -> ListPage:
-    """Return a page of the lines in a file; ``page`` is where it begins, in bytes. Raises ``ValueError`` if the file
-    cannot be read."""
+    """Return a page of the lines in a file; ``page`` is where it begins: bytes and lines before it. Raises
+    ``ValueError`` if the file cannot be read, and for a line of the replies, which people write, that is none."""
     if path is None:
         return ListPage()
+    begin, _, before = (page or "0:0").partition(":")
     try:
         with path.open("rb") as file:
-            file.seek(int(page or "0"))
+            file.seek(int(begin))
             lines = list(islice(file, PAGE))
             end = file.tell()
     except FileNotFoundError:
         return ListPage()
     except OSError as error:
         raise ValueError(f"cannot read {path}: {error.strerror}") from None
-    whole = [line for line in lines if line.endswith(b"\n")]  # the last one may be being written
-    following = str(end) if len(lines) == PAGE else None
-    found = list(_happened(whole, span))
+    following = f"{end}:{int(before) + PAGE}" if len(lines) == PAGE else None
     if listed is Listed.REPLIES:
-        return ListPage(replies=joined(map(read_reply, found)), next=following)
-    return ListPage(joined(map(read_receipt, found)), next=following)
+        replies = _within(_written(path, lines, int(before) + 1), span)
+        return ListPage(replies=joined(map(read_reply, replies)), next=following)
+    return ListPage(joined(map(read_receipt, _within(_of_machine(lines), span))), next=following)
 
 
-def _happened(lines: list[bytes], span: Span) -> Iterator[Mapping[str, Any]]:
-    for line in lines:
-        try:
-            said = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        moment = moment_of(as_text(said.get("at")) or "") if isinstance(said, dict) else None
+def _within(lines: Iterator[Mapping[str, Any]], span: Span) -> Iterator[Mapping[str, Any]]:
+    for said in lines:
+        moment = moment_of(as_text(said.get("at")) or "")
         if moment is not None and span.since <= moment <= span.until:
             yield said
+
+
+def _of_machine(lines: Sequence[bytes]) -> Iterator[Mapping[str, Any]]:
+    """The receipts, which the simulator writes: it may be killed within a line, and the last one may be being
+    written."""
+    for line in lines:
+        if line.endswith(b"\n"):
+            try:
+                said = json.loads(line)
+            except (ValueError, RecursionError):
+                continue
+            if isinstance(said, dict):
+                yield said
+
+
+def _written(path: Path, lines: Sequence[bytes], first: int) -> Iterator[Mapping[str, Any]]:
+    """The replies, which people write. Raises ``ValueError`` for a line that is none."""
+    for number, line in enumerate(lines, first):
+        if not line.strip():
+            continue
+        wrong = _what_is_wrong(line)
+        if wrong is not None:
+            raise ValueError(f"{path}:{number}: {wrong}; a line is like {_EXAMPLE}")
+        yield json.loads(line)
+
+
+def _what_is_wrong(line: bytes) -> str | None:
+    try:
+        said = json.loads(line)
+    except RecursionError:
+        return "the line is no JSON"
+    except UnicodeDecodeError:
+        return "the line is not UTF-8"
+    except json.JSONDecodeError as error:
+        return f"the line is no JSON (column {error.colno}: {error.msg})"
+    except ValueError:
+        return "the line is no JSON"
+    if not isinstance(said, dict):
+        return "the line is no JSON object"
+    at = as_text(said.get("at"))
+    if at is None or moment_of(at) is None:
+        return "'at' is missing" if at is None else "'at' is not a date and time"
+    if as_text(said.get("from")) is None:
+        return "'from' is missing"
+    return None if isinstance(said.get("text"), str) else "'text' is missing, or no text"
 
 
 def read_receipt(said: Mapping[str, Any]) -> tuple[Receipt, ...]:

@@ -45,15 +45,16 @@ receipts = Table(
     Column("code", Text),
     Column("at", BigInteger),
     Column("received_at", BigInteger, nullable=False),
-    # Null until the message is known: a receipt may arrive before the gateway's answer. One of both is set then:
-    # ``attempt`` for a message of a run, ``answer`` for one outside of runs.
+    # Null until the message is known: a receipt may arrive before the gateway's answer. Null for ever if it is one
+    # outside of runs: ``answer`` is set then.
     Column("attempt", BigInteger),
-    Column("answer", BigInteger),
     # The file it came in.
     Column("source", Text, nullable=False),
     # What the provider bills, in 1e-9 units of the currency; null if the receipt does not say.
     Column("price", BigInteger),
     Column("currency", Text),
+    # The message outside of runs, by its number in ``answers``.
+    Column("answer", BigInteger),
 )
 Index("receipts_event", receipts.c.event, unique=True)
 partial_index("receipts_attempt", receipts.c.attempt, where=receipts.c.attempt.is_not(None))

@@ -45,6 +45,8 @@ answers = Table(
     Column("code", Text),
     Column("detail", Text),
     Column("gateway_id", Text),
+    # Who or what made it: the gateway whose reply it answers, or a user.
+    Column("source", Text, nullable=False),
     # SMS parts, once it was submitted.
     Column("parts", Integer),
     # What became of it, according to its receipts, as in ``attempts``.
@@ -54,8 +56,6 @@ answers = Table(
     # What the provider bills, in 1e-9 units of the currency; null if no receipt says.
     Column("billed_cost", BigInteger),
     Column("billed_currency", Text),
-    # Who or what made it: the gateway whose reply it answers, or a user.
-    Column("source", Text, nullable=False),
 )
 Index("answers_reference", answers.c.reference, unique=True)
 Index("answers_key", answers.c.key, unique=True)

@@ -44,8 +44,8 @@ from a2pcli.ledger.schema import receipts as receipts
 from a2pcli.ledger.schema import replies as replies
 from a2pcli.ledger.schema import senders as senders
 from a2pcli.ledger.schema import spending as spending
-from a2pcli.ledger.schema_bots import bot_usage as bot_usage
 from a2pcli.ledger.schema_answers import answers as answers
+from a2pcli.ledger.schema_bots import bot_usage as bot_usage
 from a2pcli.ledger.schema_triggers import triggers as triggers
 from a2pcli.messages import CLAIMED_STATES, State
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from enum import StrEnum
 from functools import cache
 from typing import Any
@@ -26,6 +26,7 @@ from a2pcli.rules.reply_text import (
     unmasked,
     visible,
 )
+from a2pcli.rules.stop_names import Named, named, rest_of_stop
 from a2pcli.rules.stop_words import StopWords, stop_words
 
 
@@ -42,11 +43,19 @@ class Meaning(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """A reply understood. ``flagged``: a person should read it; ``why`` says so in plain words."""
+    """A reply understood. ``flagged``: a person should read it; ``why`` says so in plain words. ``programme`` is the
+    only one that a STOP is for, if it names one; ``is_for_all``: it names something else, and is for every message."""
 
     meaning: Meaning
     flagged: bool = False
     why: str = ""
+    programme: str | None = None
+    is_for_all: bool = False
+
+
+def no_programmes() -> Mapping[str, str]:
+    """Return no programmes."""
+    return {}
 
 
 _QUOTE = "\x02"
@@ -84,13 +93,19 @@ class _Words:
 
 
 def classify(
-    text: str, *, opted_out: bool = False, survey_open: bool = False, keywords: Collection[str] = ()
+    text: str,
+    *,
+    opted_out: bool = False,
+    survey_open: bool = False,
+    keywords: Collection[str] = (),
+    programmes: Callable[[], Mapping[str, str]] = no_programmes,
 ) -> Reply:
     """What a reply means.
 
     ``opted_out``: the person is on the suppression list; ``survey_open``: a question of ours waits for an answer. A
     YES is a START only from one who opted out and has no such question. ``keywords``: words that mean stop by the law
-    or by a project's own rules, beside those that always do.
+    or by a project's own rules, beside those that always do. ``programmes`` returns the programmes that a STOP may
+    name, by their names in plain letters; it is called only if something follows an opt-out keyword.
 
     >>> classify("Ｓｔｏｐ!!! 🙏").meaning
     <Meaning.STOP: 'stop'>
@@ -113,7 +128,11 @@ def classify(
         return Reply(Meaning.START)
     if found is not None:
         return Reply(found)
-    return _in_other_words(text, seen, said, words, own)
+    told = rest_of_stop(text, words.stop.alone | own)
+    name = None if told is None else named(*told, programmes())
+    if name is not None and name.programme is not None:
+        return Reply(Meaning.STOP, programme=name.programme)
+    return _in_other_words(text, seen, said, words, own, name)
 
 
 def means_everything(text: str) -> bool:
@@ -125,23 +144,41 @@ def means_everything(text: str) -> bool:
     return _words().everything.search(plain(visible(text[:LONGEST]))) is not None
 
 
-def _in_other_words(text: str, seen: str, said: str, words: _Words, own: frozenset[str]) -> Reply:
+def _in_other_words(
+    text: str, seen: str, said: str, words: _Words, own: frozenset[str], name: Named | None
+) -> Reply:
     """A reply that is no keyword: a stop that a person reads, something for a person, or nothing."""
+    if why := _probably(text, seen, said, words, own):
+        return Reply(Meaning.STOP, True, why)
+    rest = " ".join(words.courtesies.sub(" ", said).split())
+    if rest != said and _by_keyword(rest, words) is Meaning.HELP:
+        return Reply(Meaning.HELP)
+    bare = unmasked(seen)
+    for one in dict.fromkeys((said, bare)):
+        if found := _by_wording(one, words):
+            return Reply(Meaning.STOP, True, found)
+    if name is not None:
+        what = f"a name that is no programme ({name.unknown})" if name.unknown else "several names"
+        return Reply(Meaning.STOP, True, f"an opt-out with {what}: taken for all messages", is_for_all=True)
+    return _doubtful(text, said, bare, words, own)
+
+
+def _probably(text: str, seen: str, said: str, words: _Words, own: frozenset[str]) -> str:
+    """Why a reply is most likely a stop; "" if it is not."""
     if _is_likely(said, seen, words):
-        return Reply(Meaning.STOP, True, "probably an opt-out")
+        return "probably an opt-out"
     rest = " ".join(words.courtesies.sub(" ", said).split())
     if rest not in ("", said) and (
         rest in own or _by_keyword(rest, words) is Meaning.STOP or rest in words.stop.alone
     ):
-        return Reply(Meaning.STOP, True, "an opt-out with a polite word")
-    if rest != said and _by_keyword(rest, words) is Meaning.HELP:
-        return Reply(Meaning.HELP)
+        return "an opt-out with a polite word"
     if any(one in words.stop.certain or one in own for one in _ends(text)):
-        return Reply(Meaning.STOP, True, "an opt-out with other text")
-    bare = unmasked(seen)
-    for one in dict.fromkeys((said, bare)):
-        if why := _by_wording(one, words):
-            return Reply(Meaning.STOP, True, why)
+        return "an opt-out with other text"
+    return ""
+
+
+def _doubtful(text: str, said: str, bare: str, words: _Words, own: frozenset[str]) -> Reply:
+    """A reply that may be a stop, for a person to read; else nothing."""
     for one in dict.fromkeys((said, bare)):
         if words.inside.search(one) or own.intersection(one.split()):
             return Reply(Meaning.UNCLEAR, True, "contains a word that may be an opt-out, with other text")

@@ -311,3 +311,47 @@ def test_the_confirmation_of_a_stop_shows_that_it_was_delivered(project: Project
         told = project.run("explain", ANN)
         assert "confirmation of STOP by sms (kannel) from 12345: accepted, delivered" in told.out
         assert query(project, "SELECT answer FROM receipts") == [{"answer": reference}]
+
+
+def test_a_programmes_name_after_stop_ends_that_programme_and_the_confirmation_says_which(
+    project: Project,
+) -> None:
+    programmes = "programmes: {news: {title: Weekly News}, offers: {}}\n"
+    with (
+        kannel() as provider,
+        listener(project.folder, settings=provider.settings(REPLIES, programmes)) as heard,
+    ):
+        assert says(heard, ANN, "STOP WEEKLY NEWS") == 200
+        assert says(heard, BEN, "STOP NWES") == 200
+        provider.until(2)
+        assert says(heard, ANN, "stop offers please") == 200
+        provider.until(3)
+        assert says(heard, ANN, "stop news") == 200, "out of it already: not confirmed again"
+        assert says(heard, ANN, "STOP") == 200
+        provider.until(4)
+    texts = [text for _, to, text in provider.got if to == ANN]
+    assert "unsubscribed from Weekly News and will get no more messages of this programme" in texts[0]
+    assert "unsubscribed from offers" in texts[1]
+    assert "unsubscribed and will get no more messages." in texts[2]
+    assert [text for _, to, text in provider.got if to == BEN] == [texts[2]]
+    found = project.run("optout", "list", "--json").json["suppressions"]
+    assert sorted((one["number"], one["scope"], one["scope_value"] or "") for one in found) == [
+        (ANN, "everything", ""), (ANN, "programme", "news"), (ANN, "programme", "offers"), (BEN, "everything", ""),
+    ]  # fmt: skip
+    inbox = project.run("inbox", "list", "--json").json["conversations"]
+    assert ["a name that is no programme (nwes)" in one["why"] for one in inbox] == [True]
+
+
+def test_a_stop_of_a_short_code_counts_and_the_log_says_that_nobody_can_be_told(project: Project) -> None:
+    with kannel() as provider, listener(project.folder, settings=provider.settings(REPLIES)) as heard:
+        assert says(heard, "60777", "STOP") == 200
+        assert says(heard, ANN, "STOP", to="54321") == 200
+        provider.until(1)
+        said = "came from a short code, to which nothing can be sent: it counts, and is not confirmed"
+        assert wait(lambda: said in heard.said())
+        assert "60777" not in heard.said()
+    assert [(sender, to) for sender, to, _ in provider.got] == [("54321", ANN)]
+    assert {one["number"] for one in project.run("optout", "list", "--json").json["suppressions"]} == {
+        "60777",
+        ANN,
+    }

@@ -264,3 +264,30 @@ def test_a_gateway_without_a_list_says_so_and_what_to_use(
     done = project.run(*arguments)
     assert done.status == 2
     assert says in done.err
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ('{"from": "+447911123456", "text": "STOP"', "the line is no JSON (column"),
+        ('["STOP"]', "the line is no JSON object"),
+        ('{"from": "+447911123456", "text": "STOP"}', "'at' is missing"),
+        ('{"from": "+447911123456", "text": "STOP", "at": "soon"}', "'at' is not a date and time"),
+        ('{"text": "STOP", "at": "2026-11-28T09:00:00Z"}', "'from' is missing"),
+        ('{"from": "+447911123456", "at": "2026-11-28T09:00:00Z"}', "'text' is missing"),
+    ],
+)
+def test_a_line_of_the_simulators_replies_that_cannot_be_read_is_told_with_its_place(
+    project: Project, line: str, why: str
+) -> None:
+    project.write("a2pcli.yaml", "region: GB\ngateways:\n  sim: {type: simulator, replies: r.jsonl}\n")
+    good = {"from": "+447911123457", "to": "Shop", "text": "STOP"}
+    good["at"] = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+    project.write("r.jsonl", f"{json.dumps(good)}\n\n{line}")
+    project.run("ledger", "create")
+    done = project.run("replies", "pull", "sim")
+    assert done.status == 5
+    assert f"r.jsonl:3: {why}" in done.err
+    project.write("r.jsonl", json.dumps(good))
+    assert project.run("replies", "pull", "sim", "--since", "3 days").status == 0
+    assert project.run("optout", "list", "--json").json["suppressions"], "the last line needs no line end"

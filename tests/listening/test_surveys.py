@@ -121,7 +121,7 @@ def test_a_campaign_asks_and_each_answer_leads_to_the_next_question(project: Pro
     assert (why["answers"], again["distribution"]) == (1, {"yes": 1, "no": 0})
     lines = project.run("survey", "results", "visit").out.splitlines()
     assert "4 asked, 2 answered (50%)" in lines
-    assert "finished 2, not understood 1" in lines
+    assert "finished 2, unclear (not understood) 1" in lines
     assert "  NPS 0: promoters (9-10) 1, passives (7-8) 0, detractors (0-6) 1" in lines
     table = project.run("survey", "results", "visit", "--csv", "-", "--addresses").out.splitlines()
     assert table[0] == "session,person,score,why,again,answered_at,late"

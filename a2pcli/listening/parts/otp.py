@@ -29,6 +29,9 @@ SENT = {
     429: Gives("a limit is reached", CodeRefused),
     502: Gives("the gateway did not take the message", CodeRefused),
 }
+LONGEST = 1000
+"""Characters of a field."""
+
 DECIDED = {200: Gives("whether the code was right", CodeDecided)}
 
 
@@ -97,14 +100,21 @@ def _given(asked: Asked, wanted: Any) -> dict[str, str]:
     body, needed, others = asked.json(), wanted.__required_keys__, wanted.__optional_keys__
     wrong = [f"'{name}' is missing" for name in sorted(needed - set(body))]
     wrong += [f"'{name}' is not known" for name in sorted(set(map(str, body)) - needed - others)]
-    wrong += [f"'{name}' is not a text" for name, value in sorted(body.items()) if not _is_text(value)]
+    wrong += [
+        f"'{name}' {why}"
+        for name in sorted(needed | others)
+        if name in body and (why := _why_not(body[name]))
+    ]
     if wrong:
         raise InvalidInput(*(Problem(f"the body: {one[:100]}", code="body") for one in wrong))
     return body
 
 
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and len(value) <= 1000
+def _why_not(value: Any) -> str | None:
+    """Why a value is not taken."""
+    if not isinstance(value, str):
+        return "is not a text"
+    return f"is longer than {LONGEST} characters" if len(value) > LONGEST else None
 
 
 def _sent(result: OtpResult) -> Response:
