@@ -18,7 +18,8 @@ _LONGEST_KEYWORD = 3
 @dataclass(frozen=True, slots=True)
 class _Words:
     """``names:`` of ``keywords.yaml``: words before and after a name that say nothing, words between names, words
-    that mean everything, keywords that are an opt-out whatever single word follows, and words with which they are not."""
+    that mean everything, keywords that are an opt-out whatever single word follows, and words with which they are
+    not."""
 
     before: frozenset[str]
     after: frozenset[str]
