@@ -134,10 +134,8 @@ def _confirmed(
         scope = Scope("programme", reply.programme) if reply.programme else EVERYTHING
     programme = reply.programme or person.programme
     country = any_address(person.address, None).country
-    body, why = (
-        texts.text(kind, country, programme=programme, scope=scope.kind if kind == STOP else "", sender=to),
-        None,
-    )
+    for_what = scope.kind if kind == STOP else ""
+    body, why = texts.text(kind, country, programme=programme, scope=for_what, sender=to), None
     if not texts.sends(gateway):
         body, why = (
             None,

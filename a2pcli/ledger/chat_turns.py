@@ -13,7 +13,8 @@ from a2pcli.addresses.kinds import forms_of
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger.answers import Answer
 from a2pcli.ledger.core import SubStore
-from a2pcli.ledger.schema import answers, replies
+from a2pcli.ledger.schema import replies
+from a2pcli.ledger.schema_answers import answers
 from a2pcli.ledger.sender_names import sender_key
 from a2pcli.messages import State
 
