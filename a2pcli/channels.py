@@ -75,6 +75,10 @@ CHANNELS: dict[str, Channel] = {
         Channel("messenger", Kind.HANDLE, offered=True, reads=True, text=2_000, window=24 * 3_600),
         # developers.viber.com/docs/api/rest-bot-api: by the id of a subscriber, which is no phone number
         Channel("viber", Kind.HANDLE, offered=True, reads=True, text=1_000, caption=768),
+        # infobip.com/docs/viber/business-messages, developer.vonage.com/en/messages/guides/viber: by phone number
+        Channel(
+            "viber_business", Kind.PHONE, offered=True, reads=True, phone_law=True, text=1_000, caption=1_000
+        ),
     )
 }
 REJECTED: Final = "rejected"

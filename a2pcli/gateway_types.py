@@ -22,9 +22,12 @@ BUILT_IN: dict[str, tuple[str, str]] = {
     ),
     "vonage": (
         "a2pcli.gateways.providers.vonage:VonageGateway",
-        "Vonage: SMS, by the SMS API or the Messages API; MMS, WhatsApp and RCS by the latter",
+        "Vonage: SMS, by the SMS API or the Messages API; MMS, WhatsApp, RCS and Viber by the latter",
     ),
-    "infobip": ("a2pcli.gateways.providers.infobip:InfobipGateway", "Infobip: SMS and WhatsApp, in batches"),
+    "infobip": (
+        "a2pcli.gateways.providers.infobip:InfobipGateway",
+        "Infobip: SMS, WhatsApp, Viber, RCS, MMS, in batches",
+    ),
     "sinch": ("a2pcli.gateways.providers.sinch:SinchGateway", "Sinch: SMS and MMS"),
     "telnyx": (
         "a2pcli.gateways.providers.telnyx:TelnyxGateway",

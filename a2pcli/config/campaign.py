@@ -292,6 +292,9 @@ class Campaign(Strict):
         None, description="What a Messenger message has besides its text"
     )
     viber: chat.Viber | None = Field(None, description="What a Viber message has besides its text")
+    viber_business: chat.Viber | None = Field(
+        None, description="What a Viber business message has besides its text"
+    )
     whatsapp: WhatsApp | None = Field(None, description="What a WhatsApp message is made of")
     rcs: Rcs | None = Field(None, description="What an RCS message is made of")
     holdout: Share | None = Field(

@@ -20,6 +20,7 @@ WAITS: Mapping[str, int] = {
     "whatsapp": 30 * DAY,
     "rcs": 3 * DAY,
     "viber": 14 * DAY,
+    "viber_business": 14 * DAY,
     "messenger": 30 * DAY,
 }
 """Milliseconds after which no receipt is expected any more: as long as networks and providers keep a message. SMS: the
@@ -39,8 +40,8 @@ class ReceiptSettings(Strict):
     wait: dict[str, Age] = Field(
         default_factory=dict,
         description="By channel: how long a receipt is waited for, e.g. `{sms: 2 days}`; after that, `report` counts "
-        "the message's delivery as unknown. Default: sms, mms and rcs 3 days, email 5 days, viber 14 days, whatsapp "
-        "and messenger 30 days, others 7 days",
+        "the message's delivery as unknown. Default: sms, mms and rcs 3 days, email 5 days, viber and "
+        "viber_business 14 days, whatsapp and messenger 30 days, others 7 days",
     )
 
     @field_validator("wait")

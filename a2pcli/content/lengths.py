@@ -37,4 +37,5 @@ _BESIDE = {
         ("button", messenger.LONGEST_BUTTON),
     ),
     "viber": (("button", viber.LONGEST_BUTTON),),
+    "viber_business": (("button", viber.LONGEST_BUTTON),),
 }

@@ -66,6 +66,8 @@ def preferences(cells: pa.Array | None, channels: Sequence[str], strange: Counte
     many = np.bincount(said.indices.to_numpy(), minlength=len(said.dictionary))
     for place, text in enumerate(said.dictionary.to_pylist()):
         name = _SPOKEN.get(text, text)
+        if name == "viber" and name not in channels:
+            name = "viber_business"
         places.append(channels.index(name) if name in channels else -1)
         if name and name not in CHANNELS:
             strange[text[:40]] += int(many[place])

@@ -73,6 +73,7 @@ KINDS: dict[str, ContentKind] = {
     "telegram": ContentKind(telegram.made, markup=telegram.markup_of),
     "messenger": ContentKind(messenger.made),
     "viber": ContentKind(viber.made),
+    "viber_business": ContentKind(viber.made_for_business),
     "whatsapp": ContentKind(_only_text, check=template_notes),
     "rcs": ContentKind(rcs.made),
 }

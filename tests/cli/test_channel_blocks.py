@@ -270,6 +270,7 @@ def test_every_message_can_be_opened_as_a_page_that_runs_nothing(project: Projec
             " the rest beside a picture 80 no, button 20 no",
         ),
         ("viber", "x", 1, "text 1000, text below a picture 768, button 30"),
+        ("viber_business", "x", 1, "text 1000, text below a picture 1000, button 30"),
         ("mms", "x", 1, "text 1600, subject 40"),
         (
             "whatsapp",

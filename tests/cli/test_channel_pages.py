@@ -45,6 +45,10 @@ CONTENTS = {
         "image": "https://shop.example/parcels/a1.jpg",
         "button": {"text": "Follow it", "url": "https://shop.example/parcels/a1"},
     },
+    "viber_business": {
+        "image": "https://shop.example/parcels/a1.jpg",
+        "button": {"text": "Follow it", "url": "https://shop.example/parcels/a1"},
+    },
 }
 
 

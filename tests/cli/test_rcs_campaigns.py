@@ -190,6 +190,29 @@ def test_a_gateway_of_a_route_that_is_down_does_not_keep_the_others_from_being_a
         ]
 
 
+def test_infobip_is_asked_whom_its_agent_reaches_and_is_not_believed_where_it_is_not_sure(
+    shop: Project,
+) -> None:
+    rows = "".join(f"P{n},+4474001234{n},{n}\n" for n in (10, 11, 12, 13))
+    shop.write("people.csv", "name,phone,order\n" + rows)
+    said = (
+        ("447400123410", "ENABLED"),
+        ("447400123411", "UNREACHABLE"),
+        ("447400123412", "REJECTED_NETWORK"),
+    )
+    results = [{"phoneNumber": number, "code": code} for number, code in said]
+    with Counterpart(reply(200, {"balance": 1, "capabilityCheckResults": results})) as there:
+        block = f"{{api_key: k, base_url: '{there.url}', channels: [rcs], sender: Shop}}"
+        shop.write("a2pcli.yaml", f"region: GB\ngateways:\n  infobip: {block}\n")
+        told = shop.run(
+            "contacts", "reach", campaign(shop, "gateway: infobip\nmessage: 'Hello'\n"), "--json"
+        ).json
+        asked = there.received[-1]
+    assert asked.target == "/rcs/2/capability-check/query"
+    assert asked.json == {"sender": "Shop", "phoneNumbers": [f"4474001234{n}" for n in (10, 11, 12, 13)]}
+    assert [told[name] for name in ("reachable", "unreachable", "untold")] == [1, 1, 2]
+
+
 def test_what_is_known_of_a_person_is_exported_and_erased(shop: Project) -> None:
     reached(shop, "0%")
     file = campaign(shop, "gateway: sim\nmessage: 'Hello {{ name }}'\n")

@@ -15,6 +15,7 @@ STARTERS = {
     "order_update": ({"email", "sms"}, "subject"),
     "rcs_card": ({"rcs"}, "card"),
     "viber_delivery": ({"viber"}, "button"),
+    "viber_parcel": ({"viber_business"}, "button"),
     "whatsapp_order": ({"whatsapp", "sms"}, "template"),
 }
 """Of each its channels, and what its content has. Newsletter and Telegram alert have tests of their own."""

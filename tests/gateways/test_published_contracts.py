@@ -67,6 +67,9 @@ VONAGE_MORE: dict[str, tuple[str, dict[str, Any]]] = {
     "replies": ("whatsapp.WhatsappCustom", {"channel": "whatsapp", "content": {"buttons": [{"text": "Yes"}]}}),
     "a template": ("whatsapp.WhatsappCustom", {"channel": "whatsapp", "content": {"template": {
         "name": "order", "language": "en_GB", "category": "utility", "body": ["Ann", "A-1"]}}}),
+    "a Viber text": ("viber.ViberText", {"channel": "viber_business", "sender": "1234", "purpose": "marketing"}),
+    "a Viber picture with a button": ("viber.ViberImage", {"channel": "viber_business", "sender": "1234", "content": {
+        "image": "https://a.example/1.png", "button": {"text": "Open", "url": "https://a.example/"}}}),
     "an RCS text": ("rcs.RcsText", {"channel": "rcs", "sender": "ShopAgent"}),
     "an RCS card": ("rcs.RcsCustom", {"channel": "rcs", "sender": "ShopAgent", "content": {
         "card": {"title": "Sale", "suggestions": [{"reply": "Yes"}]}}}),
@@ -79,7 +82,7 @@ def test_vonage_messages_api_takes_mms_and_whatsapp(kind: str) -> None:
     name, of = VONAGE_MORE[kind]
     more = {
         "api": "messages",
-        "channels": ["mms", "whatsapp", "rcs"],
+        "channels": ["mms", "whatsapp", "rcs", "viber_business"],
         "status_callback": WITH_ALL["status_callback"],
     }
     ours = json.loads(sent("vonage", more, **of).body)
@@ -150,6 +153,9 @@ INFOBIP_MORE: dict[str, tuple[str, dict[str, Any]]] = {
     "replies": ("MessagesApiMessage", {"channel": "whatsapp", "content": {"buttons": [{"text": "Yes"}]}}),
     "a link": ("MessagesApiMessage", {"channel": "whatsapp", "content": {
         "buttons": [{"text": "Open", "url": "https://a.example/"}]}}),
+    "a Viber text": ("MessagesApiMessage", {"channel": "viber_business"}),
+    "a Viber picture with a button": ("MessagesApiMessage", {"channel": "viber_business", "content": {
+        "image": "https://a.example/1.png", "button": {"text": "Open", "url": "https://a.example/"}}}),
     "a template": ("MessagesApiTemplateMessage", {"channel": "whatsapp", "content": {"template": {
         "name": "order", "language": "en_GB", "category": "utility", "body": ["Ann", "A-1"],
         "header": {"type": "document", "link": "https://a.example/1.pdf"},
@@ -164,11 +170,12 @@ INFOBIP_MORE: dict[str, tuple[str, dict[str, Any]]] = {
 def test_infobips_messages_api_takes_sms_and_whatsapp(kind: str) -> None:
     client = pytest.importorskip("infobip_api_client", reason="pip install infobip-api-python-client")
     name, of = INFOBIP_MORE[kind]
-    more = {"channels": ["sms", "whatsapp"], "status_callback": WITH_ALL["status_callback"]}
+    more = {"channels": ["sms", "whatsapp", "viber_business"], "status_callback": WITH_ALL["status_callback"]}
     request = sent("infobip", more, **{"sender": "447700900001", **of})
     assert urlsplit(request.url).path == "/messages-api/1/messages"
     (ours,) = json.loads(request.body)["messages"]
-    assert ours["options"] == {"adaptationMode": False}
+    traffic = {"trafficType": "TRANSACTIONAL"} if "Viber" in kind else {}
+    assert ours["options"] == {"adaptationMode": False, **traffic}
     model = getattr(client, name).from_dict(ours)
     assert json.loads(json.dumps(model.to_dict())) == ours
 

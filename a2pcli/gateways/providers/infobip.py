@@ -1,4 +1,5 @@
-"""Infobip: SMS by the SMS API v3, in batches; with WhatsApp, both by the Messages API.
+"""Infobip: SMS by the SMS API v3, in batches; with WhatsApp or Viber, all by the Messages API; RCS and MMS by APIs of
+their own.
 
 Our reference is the ``messageId`` of each message: it stands in the answer, in the logs (which can be asked for 48
 hours) and in every receipt. Infobip does not refuse a ``messageId`` that it had before, so it is no idempotency key.
@@ -9,16 +10,18 @@ statuses in receipts, whose ids overlap; ids of errors where no status has the s
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from a2pcli.contacts.receipt_file import NO_ERROR, Receipt
 from a2pcli.gateways.base import Capabilities, HttpRequest, HttpResponse, of_whole_batch
 from a2pcli.gateways.callbacks import Callback, CallbackRequest, Reply, inside, one_reply, told
 from a2pcli.gateways.codes import outcome_of, safe_code, safe_id
+from a2pcli.gateways.engine.protocol import MaybeSent, NotSent, Unsendable
 from a2pcli.gateways.engine.statuses import unreadable
 from a2pcli.gateways.lists import Listed, ListPage, Span, items, joined, utc
 from a2pcli.gateways.providers.common import (
@@ -34,8 +37,11 @@ from a2pcli.gateways.providers.common import (
     shown,
     validity_of,
 )  # fmt: skip
-from a2pcli.gateways.providers.infobip_content import CHANNELS, content_of
+from a2pcli.gateways.providers.infobip_content import CHANNELS, content_of, mms_content
+from a2pcli.gateways.providers.infobip_rcs import MOST_ASKED, question, rcs_content, reached
 from a2pcli.messages import Message, Outcome, Verdict
+
+log = logging.getLogger(__name__)
 
 _TAKEN = frozenset({"ACCEPTED", "PENDING", "DELIVERED"})
 _GROUPS = {0: "ACCEPTED", 1: "PENDING", 2: "UNDELIVERABLE", 3: "DELIVERED", 4: "EXPIRED", 5: "REJECTED"}
@@ -57,14 +63,26 @@ class InfobipBlock(CallbackBlock):
     api_key: SecretStr = Field(description="An API key that may send SMS")
     base_url: Url = Field(description="The account's own address, like https://xyz123.api.infobip.com")
     batch: int = Field(100, ge=1, le=1000, description="Messages a request")
-    channels: list[Literal["sms", "whatsapp"]] = Field(
+    channels: list[Literal["sms", "whatsapp", "viber_business", "rcs", "mms"]] = Field(
         default=["sms"],
         min_length=1,
-        description="Channels that it sends. With `whatsapp`, all go by the Messages API, and no message expires",
+        description="Channels that it sends. With `whatsapp` or `viber_business`, all go by the Messages API, and no"
+        " message expires. `rcs` and `mms` stand alone: `channels: [rcs]`",
     )
     validity: int | None = Field(
         None, ge=60, le=LONGEST_VALIDITY, description="Seconds after which Infobip gives up on a message"
     )
+
+    @model_validator(mode="after")
+    def _rcs_and_mms_are_alone(self) -> InfobipBlock:
+        alone = next((one for one in ("rcs", "mms") if one in self.channels), None)
+        if alone is not None and set(self.channels) != {alone}:
+            raise ValueError(f"'{alone}' stands alone in channels: give it a gateway of its own")
+        return self
+
+
+_APIS = {frozenset({"sms"}): "sms/3", frozenset({"rcs"}): "rcs/2", frozenset({"mms"}): "mms/2"}
+_MESSAGES_API = "messages-api/1"
 
 
 class InfobipProvider(Provider):
@@ -76,7 +94,7 @@ class InfobipProvider(Provider):
 
     def __init__(self, name: str, block: InfobipBlock) -> None:
         channels = frozenset[str](block.channels)
-        self._by_messages = channels != {"sms"}
+        self._api = _APIS.get(channels, _MESSAGES_API)
         super().__init__(
             name,
             block,
@@ -86,19 +104,20 @@ class InfobipProvider(Provider):
                 concurrency=block.concurrency or 20,
                 finds=True,
                 receipts=True,
-                expires=not self._by_messages,
+                expires=channels == {"sms"},
                 longest_validity=LONGEST_VALIDITY,
             ),
         )
+        if self._api in ("rcs/2", "mms/2"):
+            self.lists = frozenset({Listed.RECEIPTS})
         self._block = block
         self._base = block.base_url.rstrip("/")
         self.headers["Authorization"] = f"App {shown(block.api_key)}"
 
     def request(self, batch: Sequence[Message]) -> HttpRequest:
         """Build the request for the batch; each message has its own sender and text."""
-        api = "messages-api/1" if self._by_messages else "sms/3"
         return self.post_json(
-            f"{self._base}/{api}/messages", {"messages": [self._message(one) for one in batch]}
+            f"{self._base}/{self._api}/messages", {"messages": [self._message(one) for one in batch]}
         )
 
     def read(self, batch: Sequence[Message], response: HttpResponse) -> Sequence[Outcome]:
@@ -115,7 +134,17 @@ class InfobipProvider(Provider):
 
     def lookup_request(self, reference: str) -> HttpRequest:
         """Build a query of the logs of the last 48 hours."""
-        return self.get(f"{self._base}/sms/3/logs", {"messageId": reference})
+        return self.get(f"{self._base}/{self._logs}/logs", {"messageId": reference})
+
+    @property
+    def _logs(self) -> str:
+        """Where the logs are; those of the Messages API are with SMS."""
+        return "sms/3" if self._api == _MESSAGES_API else self._api
+
+    def reach_request(self, numbers: Sequence[str]) -> HttpRequest:
+        """Build the question which of these numbers RCS reaches."""
+        sender = self._block.sender
+        return self.post_json(f"{self._base}/rcs/2/capability-check/query", question(sender, numbers))
 
     def read_lookup(self, reference: str, response: HttpResponse) -> Outcome | None:
         """Return what the logs say; None if they do not have the message, which can happen just after it was
@@ -161,7 +190,7 @@ class InfobipProvider(Provider):
         times = {"sentSince": utc(since, _MOMENT), "sentUntil": utc(span.until, _MOMENT)}
         more = {"cursor": page} if page is not None else {}
         limit = {"limit": str(_MOST_CALLBACKS), "useCursor": "true"}
-        return self.get(f"{self._base}/sms/3/logs", {**times, **limit, **more})
+        return self.get(f"{self._base}/{self._logs}/logs", {**times, **limit, **more})
 
     def read_list(self, listed: Listed, span: Span, page: str | None, response: HttpResponse) -> ListPage:
         """Return the page. Replies come newest first and without a cursor: the next page ends at the oldest of them."""
@@ -181,22 +210,28 @@ class InfobipProvider(Provider):
         seconds = validity_of(block.validity, message)
         validity = {"validityPeriod": {"amount": seconds, "timeUnit": "SECONDS"}} if seconds else None
         report = {"delivery": {"url": block.status_callback}, "contentType": "application/json"}
-        if self._by_messages:
+        if self._api == _MESSAGES_API:
             return {
                 **content_of(message),
                 "channel": CHANNELS[message.channel],
                 "sender": digits(sender) if sender else None,
                 "destinations": [{"to": digits(message.to), "messageId": message.reference}],
-                "options": {"adaptationMode": False},  # what was approved is sent, or nothing
+                # What was approved is sent, or nothing; Viber wants to know whether it advertises something.
+                "options": {"adaptationMode": False, "trafficType": _traffic(message)},
                 "webhooks": report if block.status_callback else None,
             }
         return {
             "sender": digits(sender) if sender else None,
             "destinations": [{"to": digits(message.to), "messageId": message.reference}],
-            "content": {"text": message.body},
-            "options": validity,
+            "content": self._content(message),
+            "options": validity if message.channel == "sms" else None,
             "webhooks": report if block.status_callback else None,
         }
+
+    def _content(self, message: Message) -> dict[str, Any]:
+        if message.channel == "rcs":
+            return rcs_content(message)
+        return mms_content(message) if message.channel == "mms" else {"text": message.body}
 
     def _of_item(self, message: Message, item: dict[str, Any] | None, response: HttpResponse) -> Outcome:
         if item is None or is_to_another(item.get("destination") or item.get("to"), message.to):
@@ -211,6 +246,12 @@ class InfobipProvider(Provider):
         if group in _TAKEN:
             return accepted(response, safe_id(reference))
         return self.refused(response, code, gateway_id=safe_id(reference))
+
+
+def _traffic(message: Message) -> str | None:
+    if message.channel != "viber_business":
+        return None
+    return "PROMOTIONAL" if message.purpose == "marketing" else "TRANSACTIONAL"
 
 
 def _group(status: Mapping[str, Any]) -> object:
@@ -259,7 +300,21 @@ def _price(item: Any) -> str | None:
 
 
 class InfobipGateway(ProviderGateway):
-    """Infobip, SMS and WhatsApp."""
+    """Infobip: SMS, MMS, WhatsApp, RCS, Viber business messages."""
 
     block_model = InfobipBlock
     provider_class = InfobipProvider
+    provider: InfobipProvider
+
+    async def reachable(self, numbers: Sequence[str]) -> Mapping[str, bool]:
+        """Return whom RCS reaches; numbers of which Infobip is not sure are absent."""
+        found: dict[str, bool] = {}
+        for start in range(0, len(numbers), MOST_ASKED):
+            piece = numbers[start : start + MOST_ASKED]
+            try:
+                response = await self._opened().send(self.provider.reach_request(piece))
+            except (NotSent, MaybeSent, Unsendable) as error:
+                log.warning("gateway %s: %s", self.name, error)
+                break
+            found |= reached(piece, response)
+        return found

@@ -1,13 +1,16 @@
-"""What Infobip's Messages API takes of a message: SMS; WhatsApp as a text, a picture, with buttons, or a template."""
+"""What Infobip takes of a message. By its Messages API: SMS; WhatsApp and Viber business messages as a text, a picture,
+with buttons; WhatsApp as a template, too. By its MMS API: files and a text."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from a2pcli.content.mms import type_of
 from a2pcli.messages import Message
 
-CHANNELS = {"sms": "SMS", "whatsapp": "WHATSAPP"}
+CHANNELS = {"sms": "SMS", "whatsapp": "WHATSAPP", "viber_business": "VIBER_BM"}
+"""The channels of the Messages API."""
 
 
 def content_of(message: Message) -> dict[str, Any]:
@@ -24,8 +27,21 @@ def content_of(message: Message) -> dict[str, Any]:
         }
     image = content.get("image")
     body = {"type": "IMAGE", "url": image, "text": message.body or None} if image else _text(message.body)
-    buttons = [_button(one) for one in content.get("buttons") or ()]
+    given = content.get("buttons") or [one for one in [content.get("button")] if one]
+    buttons = [_button(one) for one in given]
     return {"content": {"body": body, "buttons": buttons or None}}
+
+
+def mms_content(message: Message) -> dict[str, Any]:
+    """Return ``content`` of an MMS: its subject, its text, then its files."""
+    content = message.content or {}
+    types = {one["url"]: one.get("type") for one in content.get("media") or ()}
+    files = [
+        {"type": "LINK", "contentUrl": url, "contentType": types.get(url) or type_of(url)}
+        for url in message.media
+    ]
+    text = [{"type": "TEXT", "text": message.body}] if message.body else []
+    return {"title": content.get("subject"), "messageSegments": [*text, *files]}
 
 
 def _text(text: str) -> dict[str, Any]:

@@ -53,7 +53,7 @@ from a2pcli.gateways.providers.common import (
     shown,
     validity_of,
 )  # fmt: skip
-from a2pcli.gateways.providers.vonage_content import content_of
+from a2pcli.gateways.providers.vonage_content import CHANNELS, content_of
 from a2pcli.messages import Cause, Message, Outcome, Verdict
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ _HASHES = {32: "md5", 40: "sha1", 64: "sha256", 128: "sha512"}
 LONGEST_VALIDITY = 604_800
 """Seconds."""
 LONGEST_OF_RCS = 259_200
-"""Seconds."""
+"""Seconds; Viber's limit is the same."""
 
 _RECORDS = 3_600_000
 """Milliseconds of records in one request."""
@@ -76,7 +76,7 @@ class VonageBlock(CallbackBlock):
     api_key: str = Field(min_length=1, description="The account's API key")
     api_secret: SecretStr = Field(description="The account's API secret")
     api: Literal["sms", "messages"] = Field("sms", description="Which API sends: `sms` or `messages`")
-    channels: list[Literal["sms", "mms", "whatsapp", "rcs"]] = Field(
+    channels: list[Literal["sms", "mms", "whatsapp", "rcs", "viber_business"]] = Field(
         default=["sms"],
         min_length=1,
         description="Channels that it sends, e.g. `[mms, whatsapp]`; others than `sms` need `api: messages`. A gateway"
@@ -120,7 +120,7 @@ class VonageProvider(Provider):
                 receipts=True,
                 # WhatsApp knows no time after which it gives up, and MMS none below five minutes.
                 expires=set(block.channels) <= _EXPIRING,
-                longest_validity=LONGEST_OF_RCS if "rcs" in block.channels else LONGEST_VALIDITY,
+                longest_validity=LONGEST_VALIDITY if set(block.channels) <= {"sms"} else LONGEST_OF_RCS,
                 # It is said of a whole gateway, and nothing but RCS can be taken back.
                 revokes=set(block.channels) == {"rcs"},
             ),
@@ -142,8 +142,8 @@ class VonageProvider(Provider):
         validity = validity_of(block.validity, message)
         if self._by_messages:
             data = {
-                **content_of(message),
-                "channel": message.channel,
+                **content_of(message, _shorter(validity)),
+                "channel": CHANNELS.get(message.channel, message.channel),
                 "to": digits(message.to),
                 "from": digits(sender) if sender else None,
                 "client_ref": message.reference,
@@ -324,13 +324,17 @@ def _listed_reply(one: Mapping[str, Any]) -> tuple[Reply, ...]:
     )  # fmt: skip
 
 
-_EXPIRING = frozenset({"sms", "rcs"})
+_EXPIRING = frozenset({"sms", "rcs", "viber_business"})
+
+
+def _shorter(validity: int | None) -> int | None:
+    return None if validity is None else min(validity, LONGEST_OF_RCS)
 
 
 def _ttl(message: Message, validity: int | None) -> int | None:
-    if validity is None or message.channel not in _EXPIRING:
+    if message.channel not in ("sms", "rcs"):  # of Viber it stands elsewhere in the request
         return None
-    return min(validity, LONGEST_OF_RCS) if message.channel == "rcs" else validity
+    return _shorter(validity) if message.channel == "rcs" else validity
 
 
 def _of_messages_api(request: CallbackRequest, data: dict[str, Any]) -> Callback:
@@ -350,10 +354,13 @@ def _of_messages_api(request: CallbackRequest, data: dict[str, Any]) -> Callback
     )
     body = data.get("text") or inside(data, "message", "content", "text")
     media = [inside(data, kind, "url") for kind in ("image", "video", "audio", "file", "vcard")]
-    channel = data.get("channel") if data.get("channel") in ("whatsapp", "rcs", "mms") else None
+    channel = _HEARD.get(str(data.get("channel")))
     return Callback(
         replies=one_reply(sender=sender, to=to, body=body, id=identifier, at=at, media=media, channel=channel)
     )
+
+
+_HEARD = {**{one: one for one in ("whatsapp", "rcs", "mms")}, "viber_service": "viber_business"}
 
 
 def _signatures(fields: Mapping[str, str], secret: str, length: int) -> Iterable[str]:

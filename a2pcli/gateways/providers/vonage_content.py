@@ -1,4 +1,5 @@
-"""What Vonage's Messages API takes as the content of a message, by channel: texts, files of MMS, WhatsApp, RCS.
+"""What Vonage's Messages API takes as the content of a message, by channel: texts, files of MMS, WhatsApp, RCS,
+Viber business messages.
 
 Templates and buttons of WhatsApp are passed on to Meta as they are (``custom``), so they are written in Meta's form; so
 are cards and suggestions of RCS, in Google's.
@@ -14,11 +15,15 @@ from a2pcli.gateways.providers.whatsapp import interactive_of, template_of
 from a2pcli.messages import Message
 
 _KINDS = ("image", "video", "audio")
+CHANNELS = {"viber_business": "viber_service"}
+"""Vonage's names for channels, where they differ from ours."""
+SHORTEST_OF_VIBER = 30
+"""Seconds."""
 _VCARD = ("text/vcard", "text/x-vcard")
 
 
-def content_of(message: Message) -> dict[str, Any]:
-    """The fields of a request that say what is sent."""
+def content_of(message: Message, validity: int | None = None) -> dict[str, Any]:
+    """The fields of a request that say what is sent; ``validity`` in seconds, where it stands among them."""
     if message.channel == "mms" and message.media:
         return _files(message)
     if message.channel == "whatsapp":
@@ -26,7 +31,25 @@ def content_of(message: Message) -> dict[str, Any]:
     if message.channel == "rcs" and message.content:
         own = {"contentMessage": agent_message(message.body, message.content)}
         return {"message_type": "custom", "custom": own}
+    if message.channel == "viber_business":
+        return _viber(message, validity)
     return {"message_type": "text", "text": message.body}
+
+
+def _viber(message: Message, validity: int | None) -> dict[str, Any]:
+    """A text or a picture, with a button. Viber wants to know whether it advertises something."""
+    content = message.content or {}
+    button = content.get("button")
+    options = {
+        "category": "promotion" if message.purpose == "marketing" else "transaction",
+        "ttl": max(validity, SHORTEST_OF_VIBER) if validity else None,
+        "action": {"url": button["url"], "text": button["text"]} if button else None,
+    }
+    if image := content.get("image"):
+        sent = {"message_type": "image", "image": {"url": image, "caption": message.body or None}}
+    else:
+        sent = {"message_type": "text", "text": message.body}
+    return {**sent, "viber_service": options}
 
 
 def _files(message: Message) -> dict[str, Any]:
