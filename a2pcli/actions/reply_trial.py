@@ -12,7 +12,7 @@ from a2pcli.actions.confirming import HELP, START, STOP, ConfirmationTexts
 from a2pcli.actions.heard_replies import scope_of_stop
 from a2pcli.actions.optouts import EVERYTHING, Scope
 from a2pcli.actions.replies import programmes_of, stop_keywords
-from a2pcli.actions.reply_rules import UNMATCHED, ReplyRules, Where, load_rules, rules_path
+from a2pcli.actions.reply_rules import UNMATCHED, Match, ReplyRules, Where, load_rules, rules_path
 from a2pcli.actions.responding import can_be_answered
 from a2pcli.addresses.any_address import any_address
 from a2pcli.channels import DEFAULT
@@ -42,6 +42,7 @@ class Trial:
     agents: tuple[str, ...] = ()
     to_inbox: bool = False
     notes: tuple[str, ...] = ()
+    bot: str | None = None
 
 
 def check_rules(project: Project) -> ReplyRules:
@@ -64,14 +65,18 @@ def try_reply(
     gateway: str | None = None,
     to: str | None = None,
     looks_up: bool = False,
+    asks: bool = False,
 ) -> Trial:
-    """Return what would be done with a reply of a person. ``looks_up``: look-ups are made for real."""
+    """Return what would be done with a reply of a person. ``looks_up``: look-ups are made for real; ``asks``: so are
+    requests to bots, which count in their budgets (audit: ``bot.ask``, ``bot.answer``)."""
+    from a2pcli.actions.bot_trial import by_bot
+
     settings = project.settings()
     gateway = gateway or settings.settings.gateway
     if gateway not in settings.settings.gateways and gateway not in BUILT_IN_GATEWAYS:
         hint = f"known are {', '.join(settings.settings.gateways)}" if settings.settings.gateways else None
         raise UsageError(Problem(f"--gateway {gateway}: there is no such gateway", hint=hint))
-    person = _Person.of(project, settings, sender, gateway, to)
+    person = Person.of(project, settings, sender, gateway, to)
     reply = classify(
         text, opted_out=bool(person.out_of), keywords=stop_keywords(settings),
         programmes=lambda: person.programmes,
@@ -87,11 +92,15 @@ def try_reply(
     if rules is None:
         note = "there is no replies.yaml: the reply goes to the inbox"
         return Trial(str(reply.meaning), reply.flagged, reply.why, to_inbox=True, notes=(note,))
+    match = rules.match(text, Where(gateway, to, person.programme))
+    bot = match.rule.chat if match else rules.unmatched_bot
+    if bot is not None and not reply.flagged:
+        return by_bot(project, settings, rules, bot, Tried(reply, person, text, match), asks=asks)
     return _by_rules(settings, rules, reply, person, text, gateway, to, looks_up=looks_up)
 
 
 @dataclass(frozen=True, slots=True)
-class _Person:
+class Person:
     """Who writes, and what the ledger knows of them."""
 
     address: str
@@ -101,18 +110,32 @@ class _Person:
     out_of: tuple[str, ...]
     data: Mapping[str, str]
     programmes: Mapping[str, str]
+    is_with_a_person: bool = False
+    """Whether a conversation with them is open in the inbox."""
 
     @staticmethod
-    def of(project: Project, settings: LoadedSettings, sender: str, gateway: str, to: str | None) -> _Person:
+    def of(project: Project, settings: LoadedSettings, sender: str, gateway: str, to: str | None) -> Person:
+        """The person with this number or address. Raises ``UsageError``."""
         address = read_addresses([sender], settings.settings.region).one()
         now, usual = now_ms(), settings.settings.programme
         with project.existing_ledger() as ledger:
             if ledger is None:
-                return _Person(address, None, usual, (), {}, programmes_of(settings, None)())
+                return Person(address, None, usual, (), {}, programmes_of(settings, None)())
             out_of = tuple(one.scope for one in ledger.optouts.of(address) if one.holds(now))
             told = ledger.replies.programme_of(address, now, gateway=gateway, to=to)
             data, named = PeopleData(ledger).of(address, now), programmes_of(settings, ledger)()
-            return _Person(address, told, told or usual, out_of, data, named)
+            waits = bool(ledger.conversations.all_of(address))
+            return Person(address, told, told or usual, out_of, data, named, waits)
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """A reply that is tried, and the rule that it is for."""
+
+    reply: Reply
+    person: Person
+    text: str
+    match: Match | None
 
 
 def _nothing(reply: Reply, why: str) -> Trial:
@@ -123,7 +146,7 @@ def _confirmed(
     settings: LoadedSettings,
     kind: str,
     reply: Reply,
-    person: _Person,
+    person: Person,
     text: str,
     gateway: str,
     to: str | None,
@@ -151,7 +174,7 @@ def _confirmed(
 
 
 def _by_rules(
-    settings: LoadedSettings, rules: ReplyRules, reply: Reply, person: _Person, text: str, gateway: str,
+    settings: LoadedSettings, rules: ReplyRules, reply: Reply, person: Person, text: str, gateway: str,
     to: str | None, *, looks_up: bool,
 ) -> Trial:  # fmt: skip
     notes: list[str] = []

@@ -126,6 +126,12 @@ class Conversations(SubStore):
             found = connection.execute(select(conversations).where(theirs)).mappings().first()
         return None if found is None else _of(found)
 
+    def all_of(self, address: str) -> list[Conversation]:
+        """Return a person's open conversations."""
+        theirs = and_(_c.address.in_(forms_of(address)), _c.state == OPEN)
+        with self._ledger.reading() as connection:
+            return [_of(row) for row in connection.execute(select(conversations).where(theirs)).mappings()]
+
     def by_code(self, code: str) -> Conversation | None:
         """Return the conversation with this code."""
         with self._ledger.reading() as connection:

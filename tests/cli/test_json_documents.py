@@ -110,6 +110,7 @@ JSON_CALLS = [
     ("replies", "pull", "lists"),
     ("replies", "check"),
     ("replies", "test", "order 1234", "--from", "07911123456"),
+    ("replies", "usage"),
     ("inbox", "list"),
     ("inbox", "show", "cabcdefg"),
     ("inbox", "assign", "cabcdefg", "anna"),

@@ -34,6 +34,7 @@ READING = [
     ("consent", "list"),
     ("replies", "check"),
     ("replies", "test", "order 1", "--from", "07911123456"),
+    ("replies", "usage"),
     ("inbox", "list"),
     ("inbox", "show", "cnothing"),
     ("survey", "check"),

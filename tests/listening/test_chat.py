@@ -165,3 +165,30 @@ def test_a_busy_bot_is_asked_again_and_answers(project: Project) -> None:
             says(heard, ANN, "Do you sell tea?")
             assert provider.until(1) == [(SHOP, ANN, "You said: Do you sell tea?")]
     assert len(server.got) == 3
+
+
+def test_a_trial_says_that_the_bot_would_be_asked_and_asks_it_only_on_demand(project: Project) -> None:
+    with bot() as server:
+        project.write("a2pcli.yaml", "region: GB\n")
+        prices = "    prices: {input: 1 USD, output: 2 USD, request: 0.5 USD}\n    budget: {day: 5 USD}"
+        project.write("replies.yaml", chat(server, prices))
+        assert project.run("ledger", "create").status == 0
+        tried = project.run("replies", "test", "Do you sell tea?", "--from", ANN)
+        assert "the bot would be asked (--ask asks it)" in tried.out
+        assert (server.got, project.run("replies", "usage", "--json").json["bots"][0]["asked"]) == ([], 0)
+        asked = project.run("replies", "test", "Do you sell tea?", "--from", ANN, "--ask")
+        assert "answer: You said: Do you sell tea?" in asked.out
+        for text in ("STOP", "START", "stop this terrible bill", "a human please"):
+            project.run("replies", "test", text, "--from", ANN, "--ask")
+        assert server.asked() == ["Do you sell tea?"]
+        used = project.run("replies", "usage", "--json").json["bots"]
+        assert [(one["when"], one["asked"], one["answered"], one["cost"]) for one in used] == [
+            (when, 1, 1, "0.57") for when in ("today", "this month", "in all")
+        ], "50 tokens read at 1 USD, 10 made at 2 USD for 1,000, and 0.50 for the request"
+        shown = project.run("replies", "usage").out
+        assert "0.57 USD of 5 USD" in " ".join(shown.split())
+        refused = project.run("replies", "test", "Do you sell tea? " * 250, "--from", ANN, "--ask")
+        assert "its budget of money for the day is used up" in refused.out
+        assert len(server.got) == 1
+    actions = [one["action"] for one in project.run("audit", "list", "--all", "--json").json["entries"]]
+    assert actions.count("bot.ask") == actions.count("bot.answer") == 1

@@ -30,6 +30,7 @@ def register(app: typer.Typer) -> None:
     commands.callback()(replies)
     commands.command("check")(reply_rules.check)
     commands.command("test")(reply_rules.try_reply_by_hand)
+    commands.command("usage")(reply_rules.usage)
     commands.command("pull")(pull_replies)
     app.add_typer(commands, name="replies")
 

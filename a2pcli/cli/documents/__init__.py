@@ -54,6 +54,7 @@ def documents() -> Mapping[str, tuple[type, ...]]:
         "contacts reach": (templates.Reached,),
         "replies check": (conversations.RulesChecked,),
         "replies test": (conversations.ReplyTried,),
+        "replies usage": (conversations.BotsUsed,),
         "inbox list": (conversations.Inbox,),
         "inbox show": (conversations.ConversationShown,),
         "inbox reply": (conversations.ConversationReplied,),

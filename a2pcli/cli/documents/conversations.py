@@ -75,6 +75,29 @@ class RulesChecked(TypedDict):
     path: str
     rules: list[str]
     agents: list[str]
+    bots: list[str]
+
+
+class BotUsed(TypedDict):
+    """What a bot was asked in a span of time."""
+
+    bot: str
+    when: Annotated[str, says("today, this month or in all; UTC")]
+    asked: int
+    answered: int
+    handed_over: Annotated[int, says("replies that were given to a person instead")]
+    tokens_in: int
+    tokens_out: int
+    cost: Annotated[str | None, says("null without prices")]
+    currency: str | None
+    budget_tokens: int | None
+    budget: Annotated[str | None, says("money that may be used in this span, with its currency")]
+
+
+class BotsUsed(TypedDict):
+    """``a2pcli replies usage``."""
+
+    bots: list[BotUsed]
 
 
 class ReplyTried(TypedDict):
@@ -87,6 +110,7 @@ class ReplyTried(TypedDict):
     answer: str | None
     no_answer: str | None
     lookup: Annotated[str | None, says("the URL that is asked")]
+    bot: Annotated[str | None, says("the bot that the reply is for")]
     agents: list[str]
     inbox: bool
     notes: list[str]

@@ -134,6 +134,7 @@ def trial_document(done: Trial) -> dict[str, Any]:
         "answer": done.answer,
         "no_answer": done.why_none,
         "lookup": done.lookup,
+        "bot": done.bot,
         "agents": list(done.agents),
         "inbox": done.to_inbox,
         "notes": list(done.notes),
@@ -152,6 +153,8 @@ def trial_lines(done: Trial) -> Iterator[str]:
     yield f"meaning: {words.get(done.meaning, 'nothing special')}{why}"
     if done.rule:
         yield f"rule: {done.rule}"
+    if done.bot:
+        yield f"bot: {done.bot}"
     if done.lookup:
         yield f"look-up: {done.lookup}"
     yield (

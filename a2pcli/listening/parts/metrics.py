@@ -24,6 +24,7 @@ from a2pcli.errors import LedgerError
 from a2pcli.listening.api import Answer, Asked, Endpoint
 from a2pcli.listening.documents import TEXT, Gives
 from a2pcli.listening.listener import Part
+from a2pcli.reporting.values import money
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric
@@ -41,6 +42,13 @@ COUNTED = {
     "unmatched": "Receipts about no message that was known then",
     "matched_later": "Receipts whose message was found later",
     "opted_out": "People who opted out by a receipt or reply",
+}
+BOTS = {
+    "asked": "Requests to bots",
+    "answered": "Answers of bots that were taken",
+    "handed_over": "Replies that were given to a person instead of a bot",
+    "tokens_in": "Tokens that bots read",
+    "tokens_out": "Tokens that bots made",
 }
 ANSWERS = {200: Gives("the metrics, in the text format of Prometheus", media=(TEXT,))}
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25)
@@ -68,7 +76,22 @@ class Kept:
         )
         yield from found
 
+    def _bots(self) -> Iterator[Metric]:
+        """What bots used, over all time."""
+        found = self._store.ledger.bot_usage.totals()
+        for name, words in BOTS.items():
+            metric = CounterMetricFamily(f"a2pcli_bot_{name}", words, labels=["bot"])
+            for bot in dict.fromkeys(one.bot for one in found):
+                metric.add_metric([bot], sum(getattr(one, name) for one in found if one.bot == bot))
+            yield metric
+        cost = CounterMetricFamily("a2pcli_bot_cost", "Cost of bots", labels=["bot", "currency"])
+        for one in found:
+            if one.currency:
+                cost.add_metric([one.bot, one.currency], float(money(one.cost)))
+        yield cost
+
     def _of_ledger(self) -> Iterator[Metric]:
+        yield from self._bots()
         states = GaugeMetricFamily("a2pcli_runs", "Runs by state", labels=["state"])
         for state, count in sorted(runs_by_state(self._store.ledger).items()):
             states.add_metric([state], count)
