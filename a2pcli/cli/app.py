@@ -18,6 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "init": ("init", "Create a starter project that works right away."),
     "check": ("check", "Find problems in campaigns, settings, templates and contacts."),
     "preview": ("preview", "Show messages as recipients will see them."),
+    "draft": ("draft", "Have a bot propose other wordings, measured; nothing is sent."),
     "plan": ("plan", "Show who gets what and at what cost, and save it as a plan."),
     "send": ("send", "Plan, ask for confirmation, and send; run it again to resume."),
     "runs": ("runs", "List the runs in the ledger."),

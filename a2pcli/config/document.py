@@ -203,8 +203,11 @@ class Document:
 
 def read_document(path: Path) -> Document:
     """The file's one mapping, with positions. Raises ``InvalidInput`` for everything that is not that."""
-    shown = str(path)
-    text = _decode(_bytes_of(path), shown)
+    return document_of(_decode(_bytes_of(path), str(path)), str(path))
+
+
+def document_of(text: str, shown: str) -> Document:
+    """The one mapping of a text that stands, or would stand, in the file ``shown``. Raises ``InvalidInput``."""
     try:
         forbidden = _FORBIDDEN.search(text)
         if forbidden:

@@ -106,12 +106,13 @@ class LoadedSettings:
         return self.document.problem(message, loc, hint=hint, code=code)
 
 
-def load_campaign(path: Path) -> LoadedCampaign:
-    """The campaign in the file. Raises ``InvalidInput`` with every problem of the file."""
+def load_campaign(path: Path, document: Document | None = None) -> LoadedCampaign:
+    """The campaign in the file, or in a ``document`` that would stand there. Raises ``InvalidInput`` with every problem
+    of the file."""
     from a2pcli.config.campaign import Campaign
     from a2pcli.config.views import with_first_channel
 
-    document = read_document(path)
+    document = document or read_document(path)
     campaign = with_first_channel(examine(document, Campaign, cross.campaign_problems).sound)
     found = LoadedCampaign(campaign, document, path, path.parent)
     return found if campaign.survey is None else _with_survey(found, campaign.survey)

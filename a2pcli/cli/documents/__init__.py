@@ -32,6 +32,7 @@ def documents() -> Mapping[str, tuple[type, ...]]:
         "init": (others.Init,),
         "check": (plans.Check,),
         "preview": (plans.Preview,),
+        "draft": (conversations.Drafted,),
         "plan": (plans.Plan,),
         "send": (runs.Sent, runs.NothingToSend, plans.Plan, runs.TestMessage),
         "runs": (runs.Runs,),

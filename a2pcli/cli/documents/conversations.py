@@ -6,7 +6,7 @@ from typing import Annotated
 
 from typing_extensions import TypedDict
 
-from a2pcli.cli.documents.shapes import Moment, says
+from a2pcli.cli.documents.shapes import Moment, Money, says
 
 
 class Conversation(TypedDict):
@@ -113,4 +113,53 @@ class ReplyTried(TypedDict):
     bot: Annotated[str | None, says("the bot that the reply is for")]
     agents: list[str]
     inbox: bool
+    notes: list[str]
+
+
+class PriceRange(TypedDict):
+    """The least and the highest price of a message."""
+
+    least: Money
+    most: Money
+
+
+class DraftFigures(TypedDict):
+    """A text as the first 200 recipients would get it."""
+
+    subject: Annotated[str | None, says("of an email")]
+    text: Annotated[str, says("the template")]
+    recipients: Annotated[int, says("so many it was measured for")]
+    encoding: Annotated[str | None, says("GSM-7, UCS-2 or for how many UCS-2; null without parts")]
+    least_parts: int | None
+    most_parts: int | None
+    prices: Annotated[dict[str, PriceRange], says("by currency")]
+    unpriced: int
+    example: Annotated[str | None, says("the message of the first recipient")]
+
+
+class ProposedDraft(DraftFigures):
+    """A draft that can be used."""
+
+    number: Annotated[int, says("for --pick")]
+    notes: list[str]
+
+
+class RefusedDraft(TypedDict):
+    """A draft that cannot be used."""
+
+    subject: str | None
+    text: str
+    why: str
+
+
+class Drafted(TypedDict):
+    """``a2pcli draft``."""
+
+    campaign: str
+    bot: str
+    text: Annotated[str, says("the place of the text in the campaign")]
+    channel: str
+    now: DraftFigures
+    drafts: list[ProposedDraft]
+    refused: list[RefusedDraft]
     notes: list[str]

@@ -1,0 +1,233 @@
+"""Measures a campaign's text, and another one in its place: parts, price, copy rules, and what must not change."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from a2pcli.actions.plans import OpenCampaign, pace, prepared
+from a2pcli.addresses.kinds import Kind
+from a2pcli.channels import channel_of, kind_of_channel
+from a2pcli.config.copy_rules import COPY_RULES
+from a2pcli.config.load import LoadedCampaign, LoadedSettings, load_campaign
+from a2pcli.config.rewrite import with_texts
+from a2pcli.dataclass import dataclass
+from a2pcli.errors import A2PError, InvalidInput, Problem, Severity, UsageError
+from a2pcli.planning.arms import texts_of
+from a2pcli.planning.campaign_check import findings
+
+if TYPE_CHECKING:
+    from a2pcli.actions.project import Project
+    from a2pcli.config.document import Document
+    from a2pcli.rules.topics import Topics
+
+SAMPLE = 200
+"""Recipients, the first of the file, that a text is measured for."""
+_LINK = re.compile(
+    r"(?:https?://|www\.)(?:\{\{.*?\}\}|[^\s{}])+|\b(?:[\w-]+\.)+[a-z]{2,}/(?:\{\{.*?\}\}|[^\s{}])*"
+)
+_NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
+_TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class DraftText:
+    """A text of a campaign that can be drafted. ``name`` is its place in the file with dots."""
+
+    name: str
+    loc: tuple[str | int, ...]
+    text: str
+    channel: str
+    subject: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Proposed:
+    """Another text; ``subject`` is that of an email."""
+
+    text: str
+    subject: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A text as the first recipients would get it. ``costs`` are the least and the highest price of a message by
+    currency, in 1e-9 units; ``codes`` are the copy rules that it is against."""
+
+    recipients: int
+    parts: tuple[int, int] | None
+    ucs2: int
+    costs: Mapping[str, tuple[int, int]]
+    unpriced: int
+    example: str | None
+    columns: frozenset[str]
+    codes: frozenset[str]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def is_gsm(self) -> bool:
+        """Whether nobody's message needs UCS-2."""
+        return not self.ucs2
+
+    @property
+    def most_parts(self) -> int:
+        """The parts of the longest message."""
+        return self.parts[1] if self.parts else 1
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A proposed text. ``why`` says why it is refused; ``document`` is the campaign with it."""
+
+    proposed: Proposed
+    measured: Measured | None = None
+    why: str | None = None
+    document: Document | None = None
+
+
+def draft_texts(loaded: LoadedCampaign) -> dict[str, DraftText]:
+    """The texts that stand in the campaign file: not HTML, approved templates, or questions of surveys."""
+    found: dict[str, DraftText] = {}
+    for view in loaded.views if loaded.survey is None else ():
+        channel, email = view.campaign.channel, view.campaign.email
+        for loc, text in texts_of(view, channel):
+            scalar = None if loc is None else loaded.document.scalar(loc)
+            if loc is None or scalar is None or scalar.value.rstrip() != text.rstrip():
+                continue
+            subject = None
+            if kind_of_channel(channel) is Kind.EMAIL and email and loaded.document.has(("email", "subject")):
+                subject = str(email.subject)
+            name = ".".join(map(str, loc))
+            found.setdefault(name, DraftText(name, tuple(loc), text, channel, subject))
+    return found
+
+
+def measured_now(
+    project: Project, loaded: LoadedCampaign, settings: LoadedSettings, text: DraftText
+) -> Measured:
+    """The campaign's text as it is. Raises ``InvalidInput`` if the campaign has errors, ``UsageError`` for contacts
+    from stdin."""
+    if loaded.campaign.source.file == "-":
+        raise UsageError("a text cannot be measured for contacts from stdin: name a file")
+    return _measured(project, loaded, settings, text)
+
+
+def checked_draft(
+    project: Project, loaded: LoadedCampaign, settings: LoadedSettings, text: DraftText, now: Measured,
+    proposed: Proposed, forbidden: Topics,
+) -> Draft:  # fmt: skip
+    """A draft measured in the campaign's place, with the reason if it cannot be used."""
+    why = _changed(text, proposed) or _forbidden(proposed, forbidden)
+    if why is not None:
+        return Draft(proposed, why=why)
+    texts = {text.loc: proposed.text}
+    if text.subject is not None and proposed.subject:
+        texts[("email", "subject")] = proposed.subject
+    try:
+        document = with_texts(loaded.document, texts)
+        measured = _measured(project, load_campaign(loaded.path, document), settings, text)
+    except A2PError as error:
+        return Draft(proposed, why=_said(error.problems[0]))
+    if measured.recipients < now.recipients:
+        many = now.recipients - measured.recipients
+        why = f"{many:,} of the first {now.recipients:,} recipients could not get it"
+    elif new := sorted(measured.codes - now.codes - {"ucs-2"}):
+        why = f"it breaks copy rules that the text now keeps: {', '.join(new)}"
+    if why is not None:
+        return Draft(proposed, measured, why)
+    return Draft(proposed, measured, None, document)
+
+
+def _measured(
+    project: Project, loaded: LoadedCampaign, settings: LoadedSettings, text: DraftText
+) -> Measured:
+    from a2pcli.planning import preview as choosing
+
+    problems = findings(loaded, settings)
+    errors = [one for one in problems if one.severity is Severity.ERROR]
+    if errors:
+        raise InvalidInput(*errors)
+    with project.ledger_or_empty(loaded.campaign.name) as store:
+        opened = OpenCampaign(loaded, settings, store, None, pace(loaded, settings), _untold, keeps=False)
+        ready = prepared(opened)
+        names = [one.spec.channel for one in ready.channels]
+        channel = text.channel if len(names) > 1 else None
+        found = [one.row for one in choosing.preview(ready, choosing.first(SAMPLE), None, channel)]
+        columns = frozenset(name for name in ready.table.columns if not name.startswith("@"))
+    if text.loc[0] == "variants":
+        found = [row for row in found if row["variant"] == text.loc[1]]
+    codes = frozenset(one.code for one in problems if one.code in COPY_RULES)
+    said = tuple(dict.fromkeys(_said(one) for one in problems if one.code in COPY_RULES))
+    return _of_rows(found, text, columns, codes, said)
+
+
+def _of_rows(
+    rows: Sequence[Mapping[str, Any]], text: DraftText, columns: frozenset[str], codes: frozenset[str],
+    said: tuple[str, ...],
+) -> Measured:  # fmt: skip
+    costs: dict[str, tuple[int, int]] = {}
+    for row in rows:
+        if row["cost"] is not None and row["currency"]:
+            least, most = costs.get(row["currency"], (row["cost"], row["cost"]))
+            costs[row["currency"]] = min(least, row["cost"]), max(most, row["cost"])
+    parts = [int(row["parts"]) for row in rows if row["parts"] is not None]
+    has_parts = bool(parts) and channel_of(text.channel).parts
+    return Measured(
+        len(rows),
+        (min(parts), max(parts)) if has_parts else None,
+        sum(bool(row["ucs2"]) for row in rows) if has_parts else 0,
+        costs,
+        sum(row["cost"] is None for row in rows),
+        next((row["body"] for row in rows if row["body"]), None),
+        columns,
+        codes,
+        said,
+    )
+
+
+def _changed(text: DraftText, proposed: Proposed) -> str | None:
+    """What a draft invents or loses: links and numbers are facts."""
+    before, after = f"{text.subject or ''}\n{text.text}", f"{proposed.subject or ''}\n{proposed.text}"
+    old, new = _links(before), _links(after)
+    if more := sorted(new - old):
+        return f"it has a link that the text does not have: {more[0]}"
+    if lost := sorted(old - new):
+        return f"it has lost a link: {lost[0]}"
+    if invented := sorted(_numbers(after) - _numbers(before)):
+        return f"it has a number that the text does not have: {invented[0]}"
+    return None
+
+
+def lost_numbers(text: DraftText, proposed: Proposed) -> list[str]:
+    """Numbers of the text that a draft does not have."""
+    before, after = f"{text.subject or ''}\n{text.text}", f"{proposed.subject or ''}\n{proposed.text}"
+    return sorted(_numbers(before) - _numbers(after))
+
+
+def _links(text: str) -> set[str]:
+    return {found[0].rstrip(".,;:!?)'\"") for found in _LINK.finditer(text)}
+
+
+def _numbers(text: str) -> set[str]:
+    return set(_NUMBER.findall(_TAG.sub(" ", _LINK.sub(" ", text))))
+
+
+def _forbidden(proposed: Proposed, forbidden: Topics) -> str | None:
+    topic = forbidden.mentioned(f"{proposed.subject or ''}\n{proposed.text}")
+    return f"it mentions '{topic}', a forbidden topic" if topic else None
+
+
+def _said(problem: Problem) -> str:
+    return problem.message if problem.code not in COPY_RULES else f"{problem.code}: {problem.message}"
+
+
+def _untold(_: str) -> None:
+    """Notes of planning are those of the campaign; the person sees them when it is planned."""
+
+
+def texts_shown(draft: Draft) -> Iterator[str]:
+    """The subject, if there is one, and the text."""
+    if draft.proposed.subject:
+        yield f"subject: {draft.proposed.subject}"
+    yield draft.proposed.text
