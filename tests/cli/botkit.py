@@ -6,8 +6,9 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -95,3 +96,12 @@ def bot() -> Iterator[Bot]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+@cache
+def writer() -> str:
+    """The URL of an endpoint that stays for all tests of a process, and proposes one draft of the starter's text."""
+    server = ExitStack().enter_context(bot())
+    text = "{{ first_name }}: 20% off until Sunday. Reply STOP to opt out"
+    server.says = lambda _: completion(json.dumps({"variants": [text, "Now 30% off. Reply STOP to opt out"]}))
+    return server.url

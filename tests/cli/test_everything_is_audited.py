@@ -46,6 +46,7 @@ CHANGES = {
     "optout add", "optout remove",
     "optout import", "optout reply", "optout replies", "consent record", "consent import", "consent revoke",
     "people erase", "contacts reach", "inbox assign", "inbox reply", "inbox close", "survey start", "trigger",
+    "draft",
 }  # fmt: skip
 """Commands that change more than the trail in the calls below; the test would prove nothing of one that does not."""
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+from botkit import writer
 from clikit import Project
 from sqlalchemy import update
 from test_docs_examples import ALL, options
@@ -48,7 +49,7 @@ events:
 
 def with_inbox(project: Project) -> None:
     """Rules for replies, a survey, and a conversation in the inbox."""
-    project.write("replies.yaml", RULES)
+    project.write("replies.yaml", f'{RULES}bots:\n  writer: {{url: "{writer()}", model: small}}\n')
     (project.folder / "surveys").mkdir()
     project.write("surveys/visit.yaml", "questions:\n  how: {ask: 'How was it?', kind: text}\n")
     project.write("events.yaml", EVENTS)
@@ -84,6 +85,7 @@ JSON_CALLS = [
     ("init", "made"),
     ("check", "sale.yaml"),
     ("preview", "sale.yaml", "--row", "2"),
+    ("draft", "sale.yaml", "--variants", "1"),
     ("plan", "sale.yaml"),
     ("send", "sale.yaml", "--yes"),
     ("send", "sale.yaml", "--yes", "--occurrence", "again"),

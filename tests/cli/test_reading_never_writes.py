@@ -57,7 +57,7 @@ WRITING = {
     ("ledger", "create"), ("ledger", "accept"), ("ledger", "encrypt"), ("ledger", "rekey"), ("ledger", "decrypt"),
     ("people", "export"), ("optout", "export"), ("consent", "export"), ("gateways", "test"),
     ("inbox", "reply"), ("inbox", "assign"), ("inbox", "close"), ("otp", "send"), ("trigger",), ("otp", "verify"),
-    ("receipts", "pull"), ("replies", "pull"), ("survey", "start"),
+    ("receipts", "pull"), ("replies", "pull"), ("survey", "start"), ("draft",),
     ("gateways", "add"), ("templates", "sync"), ("contacts", "reach"),
 }  # fmt: skip
 """The other commands. Exports note in the audit trail that people were written into a file."""

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import time
+from pathlib import Path
 
+import jsonschema
 import pytest
+import yaml
 from answerkit import ANN, BEN, ENVIRON, SHOP, kannel, says, wait
 from botkit import KEY, Bot, Reply, bot, completion
 from clikit import Project
@@ -192,3 +197,54 @@ def test_a_trial_says_that_the_bot_would_be_asked_and_asks_it_only_on_demand(pro
         assert len(server.got) == 1
     actions = [one["action"] for one in project.run("audit", "list", "--all", "--json").json["entries"]]
     assert actions.count("bot.ask") == actions.count("bot.answer") == 1
+
+
+def test_the_page_s_examples_work_as_they_stand_there(project: Project) -> None:
+    page = (Path(__file__).parents[2] / "docs/chat.md").read_text()
+    (example,) = re.findall(r"^```yaml\n(.*?)^```", page, flags=re.M | re.S)
+    project.write("a2pcli.yaml", "region: GB\ngateways: {mail: {type: outbox, file: mail.jsonl}}\n")
+    project.write("replies.yaml", example)
+    assert project.run("replies", "check").out == "replies.yaml: 2 rules, 1 group of agents, 1 bot\n"
+    schema = project.run("schema", "replies").json
+    jsonschema.Draft7Validator(schema).validate(yaml.safe_load(example))
+    (shown,) = re.findall(r"^```text\n(.*?)^```", page, flags=re.M | re.S)
+    for part in shown.split("$ a2pcli ")[1:]:
+        command, _, printed = part.partition("\n")
+        assert project.run(*shlex.split(command)).out == printed
+
+
+HTTPS = "bots:\n  b: {url: 'https://x.example', model: m, "
+WRONG = [
+    ("bots:\n  b: {url: 'https://x.example/v1'}\n", "b: {", "no `model`"),
+    ("bots:\n  b: {url: 'http://x.example/v1', model: m}\n", "'http", "unencrypted"),
+    ("bots:\n  b: {url: 'ftp://x.example', model: m}\n", "'ftp", "not a whole URL"),
+    ("bots:\n  b: {url: 'https://u:p@x.example', model: m}\n", "'https", "a user, a password"),
+    ("bots:\n  b: {kind: http, url: 'https://x.example'}\n", "b: {", "no `key`"),
+    (HTTPS + "key: abc}\n", "abc", "variable"),
+    (HTTPS + "key: '${NOT_SET}'}\n", "${NOT", "NOT_SET"),
+    (HTTPS + "budget: {day: 5 USD}}\n", "day", "needs prices"),
+    (HTTPS + "prices: {input: 1 USD}, budget: {day: 5 EUR}}\n", "5 EUR", "another currency"),
+    (HTTPS + "forbidden: ['/(a+)+b/']}\n", "'/(a", "very long"),
+    (HTTPS + "timeout: 90 s}\n", "90 s", "0.1 to 60 seconds"),
+    (HTTPS + "modle: x}\n", "modle", "modle"),
+    (HTTPS + "hand_over: {agent: sals}}\nagents: {sales: {}}\n", "sals", "did you mean 'sales'?"),
+    ("unmatched: {chat: helper}\n", "helper", "there is no bot 'helper'"),
+    (f"{HTTPS}}}\nrules:\n  a: {{keyword: A, chat: b, answer: x}}\n", "answer", "do not go together"),
+    (f"{HTTPS}}}\nunmatched: {{chat: b, answer: x}}\n", "answer", "do not go together"),
+    (HTTPS + "instructions: 'Hi {{ name'}\n", "{{ name", ""),
+]
+
+
+@pytest.mark.parametrize(("text", "where", "said"), WRONG)
+def test_what_is_wrong_with_a_bot_is_told_at_its_place(
+    project: Project, text: str, where: str, said: str
+) -> None:
+    project.write("a2pcli.yaml", "region: GB\n")
+    project.write("replies.yaml", text)
+    ran = project.run("replies", "check", "--json")
+    assert ran.status == 3, ran
+    problem = ran.json["problems"][0]
+    before = text[: text.index(where)]
+    place = before.count("\n") + 1, len(before) - before.rfind("\n")
+    assert (problem["line"], problem["column"]) == place, problem
+    assert said in problem["message"] + (problem["hint"] or "")

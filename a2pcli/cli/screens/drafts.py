@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from a2pcli.actions.draft_check import lost_numbers, texts_shown
+from a2pcli.actions.draft_check import SAMPLE, lost_numbers, texts_shown
 from a2pcli.reporting.values import money
 
 if TYPE_CHECKING:
@@ -113,7 +113,8 @@ def _encoding(measured: Measured) -> str | None:
 
 def _for_whom(measured: Measured) -> str:
     many = measured.recipients
-    return f"the first {many:,} recipients" if many != 1 else "the one recipient"
+    first = "the first " if many >= SAMPLE else "the "
+    return f"{first}{many:,} recipients" if many != 1 else "the one recipient"
 
 
 def _indented(texts: list[str]) -> Iterator[str]:
