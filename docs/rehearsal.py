@@ -52,26 +52,26 @@ def main(folder: Path) -> int:
 
 def rehearse(folder: Path) -> None:
     """Show every step of the loop."""
-    say("Now the whole loop, on this machine alone: a listener waits for what comes back.")
+    say("Now the whole loop on this machine: a listener waits for receipts and replies.")
     with listener(folder):
         say(
-            f"A campaign leaves for {PEOPLE} people, by a provider that is only simulated. Its receipts and the",
-            "people's replies come back to the listener; `send` ends when the last one is in.",
+            f"A simulated provider sends a campaign to {PEOPLE} people. The listener gets its receipts and the",
+            "people's replies; `send` ends once the last one is in.",
         )
         run(folder, "send", "first.yaml", "--yes")
         wait_for_answers(folder)
-        say("What became of each message, by the receipts:")
+        say("What became of each message, according to the receipts:")
         run(folder, "report", "spring-news")
-        say("Who said STOP, in whatever words, is on the suppression list:")
+        say("Everybody who wrote STOP, in whatever words, is on the suppression list:")
         run(folder, "optout", "list")
-        say("Each of them got one confirmation, and whoever asked for HELP got an answer:")
+        say("Each of them got one confirmation, and everybody who asked for HELP got an answer:")
         run(folder, "ledger", "query", ANSWERED)
-        say("Other replies wait in the inbox for a person, and opt-outs in words that a person should read:")
+        say("The inbox has the replies that a person has to read, and opt-outs in people's own words:")
         run(folder, "inbox", "list")
-        say("The next campaign has the same contacts. Whoever said STOP is excluded:")
+        say("The next campaign has the same contacts. Everybody who wrote STOP is excluded:")
         run(folder, "plan", "second.yaml")
-        say("The listener is told to stop. It finishes what it accepted, then ends:")
-    say("That was the loop: docs/rehearsal.md tells how to rehearse your own campaigns.")
+        say("The listener is told to stop. It finishes the requests that it accepted, then ends:")
+    say("That was the whole loop. docs/rehearsal.md says how to rehearse your own campaigns.")
 
 
 def make_project(folder: Path) -> None:

@@ -124,6 +124,11 @@ def sendable_text(settings: LoadedSettings, channel: str, text: str) -> str:
     body = prepare(text).strip()
     if "\0" in body:
         raise InvalidInput(Problem("the text cannot be sent: it has the character NUL", code="text"))
+    try:
+        body.encode()
+    except UnicodeEncodeError as error:
+        message = f"the text cannot be sent: it has half a character at position {error.start + 1}"
+        raise InvalidInput(Problem(message, code="text")) from None
     if not channel_of(channel).parts:
         if not body:
             raise InvalidInput(Problem("the text is empty", code="text"))

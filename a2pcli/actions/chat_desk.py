@@ -45,7 +45,7 @@ class ChatDesk:
         self._ledger, self._rules, self._people = ledger, rules, people
 
     def bot_for(self, incoming: Incoming) -> str | None:
-        """The bot that a reply which no rule is for goes to: the one that the person talks with, or the usual one."""
+        """The bot that gets a reply that no rule matches: the one that the person talks with, or the usual one."""
         if not self._rules.bots:
             return None
         newest = self._ledger.chat_turns.newest(incoming.address, incoming.gateway, incoming.to)

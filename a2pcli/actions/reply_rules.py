@@ -30,7 +30,7 @@ UNMATCHED = "unmatched"
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """The rule that a reply is for, and the values of its named groups."""
+    """The rule that matches a reply, and the values of its named groups."""
 
     name: str
     rule: Rule
@@ -86,7 +86,7 @@ class ReplyRules:
         return self._loaded.file.quota
 
     def match(self, text: str, where: Where) -> Match | None:
-        """Return the first rule that a reply is for: the one for the open question before the others."""
+        """Return the first rule that matches a reply; the one for the open question comes before the others."""
         said, seen = plain(visible(text)), text[:LONGEST_MATCHED]
         for name, rule in self.rules.items():
             if rule.question is not None and rule.question == where.question and _fits(rule, where):
@@ -109,12 +109,12 @@ class ReplyRules:
 
     @property
     def unmatched_agent(self) -> str | None:
-        """The agents who get what no rule is for."""
+        """The agents who get replies that no rule matches."""
         return self._loaded.file.unmatched.agent
 
     @property
     def unmatched_bot(self) -> str | None:
-        """The bot that answers what no rule is for."""
+        """The bot that answers replies that no rule matches."""
         return self._loaded.file.unmatched.chat
 
     def forbidden(self, bot: str) -> Topics:

@@ -113,7 +113,7 @@ class RuleDesk:
         with_person = self._ledger.conversations.of_person(
             incoming.address, incoming.gateway, incoming.to or ""
         )
-        why = reply.why if reply.flagged else "no rule is for it"
+        why = reply.why if reply.flagged else "no rule matches it"
         if self._chats is not None and not reply.flagged:
             bot = bot or self._chats.bot_for(incoming)
             if bot is not None and with_person is None:

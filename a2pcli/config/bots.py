@@ -147,11 +147,11 @@ class Bot(Strict):
     )
     instructions: Template | None = Field(
         None,
-        description="The system prompt (Jinja); the person's columns that it uses are what the bot gets to know",
+        description="The system prompt (Jinja); the bot learns only the person's columns that it uses",
     )
-    history: History = Field(default_factory=History, description="What it gets of earlier turns")
+    history: History = Field(default_factory=History, description="The earlier turns that it gets")
     within: Span = Field(
-        "1 h", description="So long after its last turn, what no rule is for goes on with this bot"
+        "1 h", description="For this long after its last turn, replies that no rule matches go to this bot"
     )
     timeout: Limit = Field(
         "20", description="Seconds that an answer may take, repeated requests included; at most 60"
@@ -161,11 +161,11 @@ class Bot(Strict):
     budget: BotBudget = Field(default_factory=BotBudget, description="What may be used")
     forbidden: list[Topic] = Field(
         default_factory=list,
-        description="Words or `/patterns/`: what a person writes with one is not given to the bot, and what the bot"
-        " answers with one is not sent",
+        description="Words or `/patterns/`: a reply with one is not given to the bot, and a bot's answer with one is"
+        " not sent",
     )
     hand_over: HandOver = Field(
-        default_factory=HandOver, description="How a conversation is given to a person"
+        default_factory=HandOver, description="How a conversation is handed over to a person"
     )
 
 

@@ -73,9 +73,9 @@ RuleName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$
 class Lookup(Strict):
     """A request to a system of yours, whose answer the texts may use."""
 
-    url: Url = Field(description="Gets a POST with JSON; answers 200 with a JSON object")
+    url: Url = Field(description="URL that gets a POST with JSON and answers 200 with a JSON object")
     secret: EnvironmentName = Field(description="Signs the request (HMAC-SHA256): `${NAME}`")
-    timeout: Seconds = Field("3", description="Seconds that it may take, at most 10")
+    timeout: Seconds = Field("3", description="Seconds to wait for the answer, at most 10")
 
 
 class Rule(Strict):
@@ -94,11 +94,13 @@ class Rule(Strict):
     sender: Several | None = Field(None, description="Only replies to these senders of yours")
     gateway: Several | None = Field(None, description="Only replies that came by these gateways")
     answer: Template | None = Field(None, description="The text of the answer (Jinja)")
-    lookup: Lookup | None = Field(None, description="Where to look something up before answering")
+    lookup: Lookup | None = Field(None, description="A system of yours to ask before answering")
     otherwise: Template | None = Field(
         None, description="The answer if the look-up fails, or `answer` needs a value that is missing"
     )
-    asks: Text | None = Field(None, description="Name of the question that the answer asks")
+    asks: Text | None = Field(
+        None, description="Name of the question that the answer asks, for rules with `question`"
+    )
     within: Age = Field("1 day", description="How long the question is open: `30 min`, `2 h`, `1 day`")
     agent: Text | None = Field(None, description="The agents who get the reply")
     chat: Text | None = Field(
@@ -124,10 +126,10 @@ class Way(Strict):
 
 
 class OpeningHours(Strict):
-    """When agents are there."""
+    """When agents are available."""
 
     timezone: Zone = Field(description="Like `Europe/London`")
-    days: Days = Field("mon-fri", description="Like `mon-fri`")
+    days: Days = Field("mon-fri", description="Days, like `mon-fri`")
     hours: Hours = Field("09:00-17:00", description="Like `09:00-17:00`")
 
 
@@ -138,9 +140,9 @@ class Agents(Strict):
     email: Way | None = Field(None, description="An email for each reply")
     chat: Way | None = Field(None, description="A chat message for each reply")
     skills: Several = Field(
-        default_factory=list, description="What they know; a rule may name a skill as its `agent`"
+        default_factory=list, description="Their skills; a rule may name a skill as its `agent`"
     )
-    hours: OpeningHours | None = Field(None, description="When they are there. Default: always")
+    hours: OpeningHours | None = Field(None, description="When they are available. Default: always")
     closed: Template | None = Field(None, description="The answer outside of these hours")
 
 
@@ -152,7 +154,7 @@ class Quota(Strict):
 
 
 class Unmatched(Strict):
-    """What is done with a reply that no rule is for."""
+    """What is done with a reply that no rule matches."""
 
     agent: Text | None = Field(None, description="The agents who get it")
     answer: Template | None = Field(None, description="The text of the answer (Jinja)")
@@ -165,11 +167,11 @@ class ReplyFile(Strict):
     """``replies.yaml``."""
 
     rules: dict[RuleName, Rule] = Field(
-        default_factory=dict, description="The rules; the first that fits counts"
+        default_factory=dict, description="The rules; the first that matches is used"
     )
     agents: dict[RuleName, Agents] = Field(default_factory=dict, description="Agents by name")
     bots: dict[RuleName, Bot] = Field(default_factory=dict, description="Chat endpoints by name")
-    unmatched: Unmatched = Field(default_factory=Unmatched, description="Replies that no rule is for")
+    unmatched: Unmatched = Field(default_factory=Unmatched, description="Replies that no rule matches")
     quota: Quota = Field(default_factory=Quota, description="Automatic answers to one person")
 
 

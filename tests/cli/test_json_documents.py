@@ -56,7 +56,7 @@ def with_inbox(project: Project) -> None:
     shipped = (project.folder / "sale.yaml").read_text().replace("spring-sale", "shipped")
     project.write("shipped.yaml", shipped.replace("purpose: marketing", "purpose: transactional"))
     with Ledger.open(str(project.folder / ".a2pcli/ledger.db")) as ledger:
-        ledger.conversations.hear(Heard("+447911123492", "sms", "outbox", "Shop", None, "no rule is for it"))
+        ledger.conversations.hear(Heard("+447911123492", "sms", "outbox", "Shop", None, "no rule matches it"))
         with ledger.engine.begin() as connection:
             connection.execute(update(conversations).values(code="cabcdefg"))
 

@@ -22,13 +22,14 @@ from provider_blocks import documented
 from sendkit import START_MS, plan_run
 
 from a2pcli.actions import heard as heard_module
+from a2pcli.actions.answers import sendable_text
 from a2pcli.actions.callback_doors import CallbackDoor, Heard, Proof, callback_doors
 from a2pcli.actions.heard import HeardStore
 from a2pcli.actions.heard_replies import HeardReply
 from a2pcli.config.load import LoadedSettings, load_settings
 from a2pcli.contacts.receipt_file import Receipt
 from a2pcli.delivery import Delivery
-from a2pcli.errors import LedgerError, Problem
+from a2pcli.errors import InvalidInput, LedgerError, Problem
 from a2pcli.ledger.records import Run, RunState
 from a2pcli.ledger.store import Ledger
 from a2pcli.listening import server
@@ -358,3 +359,12 @@ def test_a_reply_is_stored_without_what_no_database_stores() -> None:
     assert (heard.sender, heard.text[:5], len(heard.text), heard.id) == (
         "07911\ufffd123456", "yes\ufffd?", 10_000, "\ufffd",
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("channel", ["sms", "email", "whatsapp"])
+@pytest.mark.parametrize("text", ["Hi\0", "Hi \ud83d", " "])
+def test_a_text_that_no_database_stores_is_no_answer_on_any_channel(
+    every_provider: LoadedSettings, channel: str, text: str
+) -> None:
+    with pytest.raises(InvalidInput):
+        sendable_text(every_provider, channel, text)

@@ -148,7 +148,7 @@ def test_no_other_site_can_log_in_or_out(shop: Project) -> None:
 
 def conversation(heard: InProcess, address: str = "+447911123456") -> str:
     """The code of an open conversation with somebody who wrote by the outbox."""
-    asked = Heard(address, "sms", "outbox", "Shop", None, "no rule is for it")
+    asked = Heard(address, "sms", "outbox", "Shop", None, "no rule matches it")
     return heard.listener.store.ledger.conversations.hear(asked).code
 
 
@@ -156,7 +156,7 @@ def test_the_inbox_is_answered_and_closed_on_the_page_once(shop: Project) -> Non
     with logged_in(shop, DESK) as (heard, cookie):
         code, other = conversation(heard), conversation(heard, "+447911123457")
         text = heard.ask("GET", "/", headers=cookie).text
-        assert "no rule is for it" in text
+        assert "no rule matches it" in text
         assert "447911123456" not in text
         csrf = csrf_of(text)
         turn = re.search(r'name="turn" value="([^"]+)"', text)

@@ -167,14 +167,14 @@ def test_by_keyboard_alone_one_logs_in_and_sees_runs_and_the_inbox(
     project.write("replies.csv", "phone,text\n07911123456,<b>Is it open on Sunday?</b>\n")
     project.run("optout", "replies", "replies.csv", **ENVIRON)
     with Ledger.open_with(str(project.folder / ".a2pcli/ledger.db"), None) as ledger:
-        hears(ledger, "no rule is for it")
+        hears(ledger, "no rule matches it")
     size(browser, 1280)
     browser.get(heard.url + "/")
     until(lambda: focused(browser).get_attribute("id") == "token")
     press(browser, OPS, Keys.ENTER)
     until(lambda: "spring-sale" in text_of(browser, "#live"))
     assert "open on Sunday?</b>" in text_of(browser, "#live")
-    assert "no rule is for it" in text_of(browser, "#live")
+    assert "no rule matches it" in text_of(browser, "#live")
     is_of_one_place(browser, heard.url)
 
 
@@ -211,8 +211,8 @@ def test_by_keyboard_alone_one_logs_in_and_sees_a_run_come_by_itself(
     project.run("optout", "replies", "replies.csv", **ENVIRON)
     until(lambda: "open on Sunday?</b>" in text_of(browser, "#live"))
     with Ledger.open_with(str(project.folder / ".a2pcli/ledger.db"), None) as ledger:
-        hears(ledger, "no rule is for it")
-        until(lambda: "no rule is for it" in text_of(browser, "#live"))
+        hears(ledger, "no rule matches it")
+        until(lambda: "no rule matches it" in text_of(browser, "#live"))
         browser.find_element(By.TAG_NAME, "textarea").send_keys("We open at nine")
         hears(ledger, "another reason")
         time.sleep(6)

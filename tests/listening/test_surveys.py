@@ -110,7 +110,7 @@ def test_a_campaign_asks_and_each_answer_leads_to_the_next_question(project: Pro
     ]
     assert {sender for sender, _, _ in provider.got} == {SHOP}
     (talk,) = project.run("inbox", "list", "--json").json["conversations"]
-    assert talk["why"] == "no rule is for it"
+    assert talk["why"] == "no rule matches it"
 
     found = project.run("survey", "results", "visit", "--json").json
     assert (found["asked"], found["answered"]) == (4, 2)
