@@ -189,6 +189,11 @@ class EventRules:
         return self.rules[name]
 
 
+def events_path(settings: LoadedSettings) -> Path:
+    """Return where the file of events is: beside the settings."""
+    return settings.folder / FILE
+
+
 def load_event_rules(settings: LoadedSettings) -> EventRules | None:
     """The events of a project; None if it has no file of them. Raises ``InvalidInput`` with every problem."""
     path = settings.folder / FILE

@@ -222,6 +222,13 @@ class HeardStore:
                 self._looked.pop(run.id, None)  # so that it is looked at again when its last answer is stored
         return [run for run in known if self._looked.get(run.id, 0.0) <= self._runs.get(run.id, 0.0)]
 
+    def reread(self) -> None:
+        """Answer replies by the rules and surveys as they are now. Raises ``InvalidInput``, and all remains as it was,
+        if they are wrong."""
+        responder = self._desk.responder()
+        with self._keeping:
+            self._desk.use(responder)
+
     def why_not_ready(self) -> NotReady | None:
         """Return why nothing can be stored now; None if it can. Writes, unless something was stored just now."""
         return why_not_ready(self._ledger, writes=time.monotonic() - self._kept_at > JUST_NOW)

@@ -99,12 +99,22 @@ class ReplyDesk:
     ) -> None:
         self._ledger, self._settings = ledger, settings
         self._programmes = programmes_of(settings, ledger)
+        self._asking = asking
         self._responder: Responder | None = None
         try:
-            self._responder = Responder(ledger, settings, [*survey_desks(ledger, settings), *asking])
+            self._responder = self.responder()
         except InvalidInput:
             if must_answer:
                 raise
+
+    def responder(self) -> Responder:
+        """Return what answers, by the rules and surveys as they are now. Raises ``InvalidInput``."""
+        surveys = survey_desks(self._ledger, self._settings)
+        return Responder(self._ledger, self._settings, [*surveys, *self._asking])
+
+    def use(self, responder: Responder) -> None:
+        """Answer by this from now on; not while a reply is taken."""
+        self._responder = responder
 
     @cached_property
     def _keywords(self) -> frozenset[str]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from a2pcli.actions.heard import HeardStore
     from a2pcli.actions.project import Project
     from a2pcli.config.load import LoadedSettings
+    from a2pcli.listening.fresh import Reread
     from a2pcli.listening.observing import Observer
 
 Found = TypeVar("Found")
@@ -88,6 +89,8 @@ class Listener:
     bodies: Bodies = field(default_factory=Bodies)
     workers: Workers = field(default_factory=Workers)
     routes: list[BaseRoute] = field(default_factory=list)
+    rereads: list[Reread] = field(default_factory=list)
+    """Files of the parts that are read again when they change."""
 
     @property
     def prefix(self) -> str:

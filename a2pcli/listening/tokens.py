@@ -94,10 +94,11 @@ class Tokens:
         files = [settings.folder / one.file for one in settings.settings.listen.tokens.values() if one.file]
         if settings.path is not None:
             files += [settings.path, settings.folder / environment.NAME]
-        return {path: _stamp(path) for path in files}
+        return {path: stamp(path) for path in files}
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+def stamp(path: Path) -> tuple[int, int, int] | None:
+    """Return what changes when a file does; None if there is none."""
     try:
         found = path.stat()
     except OSError:

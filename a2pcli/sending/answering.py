@@ -128,6 +128,12 @@ class AnswerSender:
             name: one.spellings for name, one in dict(self._gateways).items() if isinstance(one, HearsBack)
         }
 
+    async def forget(self, is_old: Callable[[str], bool]) -> None:
+        """Close these gateways, by name, so that they are made anew when their next answer is due."""
+        for name in [one for one in self._gateways if is_old(one)]:
+            with suppress(Exception):
+                await self._gateways.pop(name).close()
+
     async def run(self) -> None:
         """Send what is due, until cancelled. A ledger that fails is asked again."""
         while True:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from starlette.routing import Route
 
+from a2pcli.actions.agents import WEBHOOK
 from a2pcli.actions.bot_protocol import url_of
 from a2pcli.actions.inbox import post_answer
-from a2pcli.actions.reply_rules import load_rules
-from a2pcli.actions.waiting_answers import whole_sender
+from a2pcli.actions.reply_rules import load_rules, rules_path
+from a2pcli.actions.surveys import load_surveys
+from a2pcli.actions.waiting_answers import AnswerTexts, whole_sender
+from a2pcli.config.surveys import survey_files
 from a2pcli.listening.api import Answer, Asked, Endpoint
 from a2pcli.listening.documents import AgentAnswer, AgentAnswered, Gives
+from a2pcli.listening.fresh import Reread
 from a2pcli.listening.listener import Part
 
 if TYPE_CHECKING:
@@ -28,20 +33,43 @@ STOPS_WITHIN = 10.0
 
 def part(listener: Listener) -> Part:
     """The sender, which runs as long as the listener, and the route of agents."""
-    ledger, settings = listener.store.ledger, listener.settings
+    ledger, settings, tell = listener.store.ledger, listener.settings, listener.notices.note
+    texts = AnswerTexts(ledger, settings, tell, lambda: listener.store.on_answers())
+    changed: list[Callable[[], None]] = []
+
+    def reread() -> str:
+        """Use the rules and surveys as they are now; what is wrong with one of both keeps both as they were."""
+        load_surveys(settings)
+        rules = load_rules(settings)
+        listener.store.reread()
+        texts.reread()
+        for tell_sender in changed:
+            tell_sender()
+        surveys = len(survey_files(settings.folder))
+        many = "no replies.yaml" if rules is None else f"rules {len(rules.rules)}"
+        return f"{many}, surveys {surveys}"
+
+    def files() -> list[Path]:
+        return [rules_path(settings), *survey_files(settings.folder)]
+
+    listener.rereads.append(Reread("the rules for replies and the surveys", files, reread))
 
     async def send() -> None:
         loop = asyncio.get_running_loop()
-        tell = listener.notices.note
 
         def wake() -> None:
             loop.call_soon_threadsafe(sender.wake)
 
-        sender = whole_sender(ledger, settings, tell=tell, wake=wake, keep=listener.store.keep_heard)
+        def forget() -> None:
+            asyncio.run_coroutine_threadsafe(sender.forget(_is_webhook), loop)
+
+        sender = whole_sender(ledger, settings, tell=tell, keep=listener.store.keep_heard, texts=texts)
+        changed[:] = [forget]
         listener.store.on_answers, listener.store.hearing = wake, sender.hearing
         try:
             await sender.run()
         finally:
+            changed.clear()
             listener.store.on_answers, listener.store.hearing = (lambda: None), dict
             await sender.drain(STOPS_WITHIN)
             await sender.close()
@@ -59,6 +87,10 @@ def part(listener: Listener) -> Part:
     endpoint = Endpoint(listener, "inbox", take, takes=AgentAnswer, answers=TAKEN)
     routes = [Route("/agents/{conversation}", endpoint)]
     return Part(routes, lines=[*_lines(settings)], background=(send,))
+
+
+def _is_webhook(name: str) -> bool:
+    return name.startswith(WEBHOOK)
 
 
 def _lines(settings: LoadedSettings) -> Iterator[str]:

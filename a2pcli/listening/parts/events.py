@@ -13,12 +13,19 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from a2pcli.actions.event_rules import EventRule, EventRules, load_event_rules
+from a2pcli.actions.event_rules import (
+    EventRule,
+    EventRules,
+    events_path,
+    load_event_rules,
+    needed_event_rules,
+)
 from a2pcli.actions.event_sources import Call, is_signed, secrets_of, signed_key
 from a2pcli.actions.events import event_document, new_document, now_ms, store, tried, work
 from a2pcli.dataclass import dataclass
@@ -36,6 +43,7 @@ from a2pcli.listening.documents import (
     EventTried,
     Gives,
 )
+from a2pcli.listening.fresh import Reread
 from a2pcli.listening.gate import refused
 from a2pcli.listening.listener import Part
 from a2pcli.listening.storing import Storing, TooMuch
@@ -86,7 +94,8 @@ class Intake:
     """Stores events, many at once, and makes their messages."""
 
     def __init__(self, listener: Listener, rules: EventRules) -> None:
-        self.listener, self.rules = listener, rules
+        self.listener = listener
+        self._use(rules)
         self._ledger, self._settings = listener.store.ledger, listener.settings
         notices = listener.notices
         self._storing = Storing(
@@ -97,6 +106,44 @@ class Intake:
         self._due_at: int | None = None
         self._stuck = dict[str, float]()
         """Events whose campaign cannot be planned, and until when they are left alone (monotonic)."""
+
+    def _use(self, rules: EventRules) -> None:
+        """Take these events from now on. Raises ``A2PError``, and the others remain in use, if something is missing for
+        them."""
+        secrets = secrets_of(rules, self.listener.settings)
+        topics = None
+        if rules.mqtt is not None:
+            from a2pcli.listening.mqtt import Topics
+
+            topics = Topics(self.listener, self, rules)
+        self.secrets, self.rules, self.topics = secrets, rules, topics
+
+    def reread(self) -> str:
+        """Read ``events.yaml`` and its campaigns again; return what it has."""
+        rules = needed_event_rules(self.listener.settings)
+        self._use(rules)
+        return ", ".join(rules.rules)
+
+    def files(self) -> list[Path]:
+        """Return the files that the events are read from."""
+        return [events_path(self.listener.settings), *(one.loaded.path for one in self.rules.rules.values())]
+
+    async def listen(self) -> None:
+        """Take events from the topics of devices, by the rules as they are, until cancelled."""
+        while True:
+            topics = self.topics
+            if topics is None:
+                await asyncio.sleep(LOOKS_EVERY)
+                continue
+            task = asyncio.create_task(topics.run())
+            try:
+                while self.topics is topics and not task.done():
+                    await asyncio.wait([task], timeout=LOOKS_EVERY)
+            finally:
+                task.cancel()
+                (ended,) = await asyncio.gather(task, return_exceptions=True)
+            if isinstance(ended, Exception):
+                raise ended
 
     def _keep(self, some: Sequence[Kept]) -> None:
         is_noted = time.monotonic() >= self._notes_at
@@ -173,9 +220,9 @@ class Intake:
 class Events(Endpoint):
     """Answers ``POST /events/NAME``: by the provider's signature if the event has a ``source``, else by a token."""
 
-    def __init__(self, listener: Listener, intake: Intake, secrets: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, listener: Listener, intake: Intake) -> None:
         super().__init__(listener, "events", self._asked, takes=Event, answers=TAKEN)
-        self._intake, self._secrets = intake, secrets
+        self._intake = intake
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -198,7 +245,7 @@ class Events(Endpoint):
         query = scope["query_string"].decode("latin-1")
         target = path_of(scope, listener.prefix) + (f"?{query}" if query else "")
         call = Call.at_now(scope["method"], listener.public_url + target, headers_of(scope), body)
-        if not is_signed(source, self._secrets[rule.name], call):
+        if not is_signed(source, self._intake.secrets.get(rule.name, ()), call):
             return listener.gate.unsigned(
                 scope, f"event {rule.name}: the signature of {source} is missing or wrong"
             )
@@ -302,16 +349,14 @@ def part(listener: Listener) -> Part | None:
     """The routes of events, what makes their messages, and the topics of devices; None without ``events.yaml``."""
     rules = load_event_rules(listener.settings)
     if rules is None:
+        listener.rereads.append(
+            Reread("the events", lambda: [events_path(listener.settings)], lambda: _none(listener))
+        )
         return None
-    secrets = secrets_of(rules, listener.settings)
     intake = Intake(listener, rules)
-    events = Events(listener, intake, secrets)
+    listener.rereads.append(Reread("the events", intake.files, intake.reread))
+    events = Events(listener, intake)
     shown = Endpoint(listener, "events", events.shown, methods=("GET",), answers=SHOWN)
-    background = [intake.run]
-    if rules.mqtt is not None:
-        from a2pcli.listening.mqtt import Topics
-
-        background.append(Topics(listener, intake, rules).run)
     names = ", ".join(rules.rules)
     return Part(
         [
@@ -319,7 +364,17 @@ def part(listener: Listener) -> Part | None:
             Route("/events/{name}/{event}", shown),
         ],
         lines=[f"events: {names}"],
-        background=tuple(background),
+        background=(intake.run, intake.listen),
+    )
+
+
+def _none(listener: Listener) -> str:
+    """Tell that events cannot be taken by a file that was not there at the start."""
+    if load_event_rules(listener.settings) is None:
+        return "there are none"
+    path = str(events_path(listener.settings))
+    raise InvalidInput(
+        Problem("the file is new", path=path, hint="start `a2pcli listen` again to take events", code="event")
     )
 
 
