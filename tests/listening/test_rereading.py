@@ -148,5 +148,7 @@ def test_surveys_are_read_again_and_a_wrong_one_is_named(project: Project) -> No
         project.write("surveys/visit.yaml", SURVEY.replace("scale", "scales"))
         assert "remain as they were: " in refresh()
         assert "visit.yaml:3:" in told[0]
+        project.write("paid.yaml", CAMPAIGN)
+        project.write("sample.csv", "phone,order\n07911123456,7\n")
         project.write("events.yaml", EVENTS % "id")
         assert "the file is new (start `a2pcli listen` again to take events)" in refresh()

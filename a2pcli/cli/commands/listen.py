@@ -36,11 +36,13 @@ def listen(
     Providers call the public URL in the settings, from which a reverse proxy forwards to the listener:
     docs/listening.md. /u/ serves the unsubscribe links. With tokens in the settings, / is a page for people, /events
     and /otp take events and one-time passwords, /metrics is for Prometheus, and /openapi.json describes the routes for
-    programs. /healthz tells whether the listener is alive, /readyz whether it can reach the ledger.
+    programs. /healthz tells whether the listener is alive, /readyz whether what arrives can be
+    stored.
 
     Example:  a2pcli listen --port 8080
 
-    Ctrl-C or SIGTERM stops it after it has finished the requests that it accepted. SIGHUP reads the tokens again.
+    Ctrl-C or SIGTERM stops it after it has finished the requests that it accepted. SIGHUP reads the tokens,
+    replies.yaml, surveys and events.yaml again.
     """
     from a2pcli.actions.callback_doors import callback_doors
     from a2pcli.actions.confirming import ConfirmationTexts
