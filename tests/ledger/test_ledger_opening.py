@@ -64,6 +64,10 @@ def test_alembic_finds_no_difference_between_ledger_and_tables(url: str) -> None
 def test_every_migration_is_known() -> None:
     files = sorted(path.name.partition("_")[0] for path in (migrate.FOLDER / "versions").glob("[0-9]*.py"))
     assert tuple(files) == migrate.KNOWN
+    for path in (migrate.FOLDER / "versions").glob("[0-9]*.py"):
+        number = int(path.name[:4])
+        before = "None" if number == 1 else f'"{number - 1:04}"'
+        assert f'revision = "{number:04}"\ndown_revision = {before}\n' in path.read_text(), path.name
 
 
 NEXT = f"{len(migrate.KNOWN) + 1:04d}"
