@@ -17,6 +17,7 @@ from a2pcli.config.surveys import FOLDER, LoadedSurvey, load_survey, millisecond
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, InvalidInput, Problem, Refused, UsageError
 from a2pcli.ledger.records import now_ms
+from a2pcli.ledger.sender_names import sender_key
 from a2pcli.ledger.surveys import NewSession, Session
 from a2pcli.rules.keywords import Meaning, classify
 from a2pcli.rules.survey_answers import hint_of, option_words
@@ -201,7 +202,7 @@ def start(
     survey, own = found.survey, settings.settings
     channel = survey.channel or DEFAULT
     gateway = gateway or survey.gateway or own.gateway
-    sender = sender or survey.sender
+    sender = sender or survey.sender or _own_number(settings, gateway)
     address, spelling = _address(settings, cell, channel)
     if channel not in configured_gateway(settings, gateway).capabilities.channels:
         raise UsageError(Problem(f"the gateway '{gateway}' does not send {channel}", code="channel"))
@@ -239,6 +240,13 @@ def start(
             number = ledger.answers.add(new)
         outcome = None if number is None else send_stored(ledger, settings, number, tell=project.tell)
         return Started(session, ledger.answers.by_key(new.key), outcome)
+
+
+def _own_number(settings: LoadedSettings, gateway: str) -> str | None:
+    """The number that a gateway sends from unless told otherwise; None if the settings do not say one. Replies to it
+    are told from those to other numbers."""
+    typed = str(settings.settings.gateways.get(gateway, {}).get("sender") or "")
+    return typed if sender_key(typed).isdigit() else None
 
 
 def _address(settings: LoadedSettings, cell: str, channel: str) -> tuple[str, str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from typing import Any
@@ -60,7 +61,7 @@ def _value_problem(kind: str, details: ErrorDetails, name: str) -> tuple[str, st
     if kind == "literal_error":
         return _literal(name, typed, str(context["expected"]))
     if kind == "string_pattern_mismatch":
-        return _pattern(name, str(typed))
+        return _pattern(name, str(typed), str(context.get("pattern", "")))
     rule = _KINDS.get(kind)
     if rule is None:
         return f"{name}: {details['msg'][0].lower()}{details['msg'][1:]}", None
@@ -76,11 +77,30 @@ def _literal(name: str, typed: Any, expected: str) -> tuple[str, str | None]:
     return f"{name} cannot be '{_short(typed)}'", hint
 
 
-def _pattern(name: str, typed: str) -> tuple[str, str | None]:
+_SHAPES = (
+    ("min(utes?)", "a number of minutes, hours or days, such as '30 min', '2 h' or '1 day'"),
+    ("[A-Za-z]{2,3}", "a language, such as 'en'"),
+    ("[a-z]{2,3}(_", "a language, such as 'en' or 'pt_BR'"),
+    ("[a-z]+/", "a media type, such as 'image/png'"),
+    ("[a-zA-Z0-9_]{1,", "letters from a to z, digits and '_'"),
+)
+"""What a text must be, by a part of its pattern; the other patterns are of names."""
+_NAME = re.compile(r"\[([^]]+)\]\{[01],(\d+)\}\$$")
+
+
+def _pattern(name: str, typed: str, pattern: str) -> tuple[str, str | None]:
+    message = f"{name} cannot be '{_short(typed)}'"
+    shape = next((hint for part, hint in _SHAPES if part in pattern), None)
+    found = _NAME.search(pattern)
+    if shape is not None or found is None:
+        return message, shape
+    signs = [sign for sign in "._-" if sign in found[1].replace("a-z", "").replace("0-9", "")]
+    longest = int(found[2]) + 1
     fitting = "".join(char if char.isascii() and char.isalnum() else "-" for char in typed.strip().lower())
-    fitting = "-".join(part for part in fitting.split("-") if part)[:64]
-    example = f", like '{fitting}'" if fitting else ""
-    return f"{name} cannot be '{_short(typed)}'", f"at most 64 of a-z, 0-9, '.', '_' and '-'{example}"
+    fitting = "-".join(part for part in fitting.split("-") if part)[:longest]
+    example = f", like '{fitting}'" if re.search(pattern, fitting) else ""
+    listed = ", ".join(["a-z", "0-9", *(f"'{sign}'" for sign in signs[:-1])])
+    return message, f"at most {longest} of {listed} and '{signs[-1]}'{example}"
 
 
 _KINDS: dict[str, Callable[[str, Any, Mapping[str, Any]], tuple[str, str | None]]] = {

@@ -64,7 +64,7 @@ _QUOTED = re.compile(r"""([^"“”„«»‘‚]{0,60}?)\s*(["“”„«»‘�
 _CLOSERS = {"“": "”", "„": "“”", "«": "»", "‘": "’", "‚": "‘’", '"': '"', "”": "”", "»": "»«"}
 _NESTING = "“«"
 _APOSTROPHES = re.compile("['’‘ʼ`´]")
-_SENTENCE = re.compile(r"[.!?;\n…。！？]+|\s[-–—]+\s|,\s")
+_SENTENCE = re.compile(r"[.!?;:()\n…。！？]+|\s[-–—]+\s|,\s")
 _SHORT, _FEW_LETTERS = 4, 10
 """Words, or letters of scripts without spaces, of a reply that says little besides a short phrase."""
 _LONG = 14
@@ -151,8 +151,9 @@ def _in_other_words(
     if why := _probably(text, seen, said, words, own):
         return Reply(Meaning.STOP, True, why)
     rest = " ".join(words.courtesies.sub(" ", said).split())
-    if rest != said and _by_keyword(rest, words) is Meaning.HELP:
-        return Reply(Meaning.HELP)
+    asked = _by_keyword(rest, words) if rest != said else None
+    if asked in (Meaning.HELP, Meaning.START):
+        return Reply(asked)
     bare = unmasked(seen)
     for one in dict.fromkeys((said, bare)):
         if found := _by_wording(one, words):
@@ -322,7 +323,7 @@ def _words() -> _Words:
         near=frozenset(data["near"]),
         not_near=frozenset(data["not_near"]),
         squeezed=frozenset(squeezed(word) for word in stop.alone if len(word) > 3 and " " not in word),
-        courtesies=re.compile(rf"(?<!\S)(?:{'|'.join(map(re.escape, data['courtesies']))})(?!\S)"),
+        courtesies=_courtesies({plain(word) for word in data["courtesies"]}),
         wordings=_any(data["wordings"]["patterns"]),
         refusals=_any(data["wordings"]["refusals"]),
         negations=frozenset(data["negations"]),
@@ -338,6 +339,14 @@ def _words() -> _Words:
 
 def _listed(groups: Iterable[Mapping[str, Any]]) -> Iterable[str]:
     return (word for group in groups for word in group["words"])
+
+
+def _courtesies(words: Iterable[str]) -> re.Pattern[str]:
+    """Polite words between spaces; those of scripts without spaces anywhere."""
+    escaped = sorted(words, key=len, reverse=True)
+    anywhere = "|".join(re.escape(word) for word in escaped if is_unspaced(word))
+    between = "|".join(re.escape(word) for word in escaped if not is_unspaced(word))
+    return re.compile(rf"(?<!\S)(?:{between})(?!\S)|{anywhere}")
 
 
 def _any(patterns: Iterable[str]) -> re.Pattern[str]:

@@ -25,6 +25,10 @@ _LOOKALIKES = str.maketrans(
     "abesijkmhopcdtyxponueq" + "abeiknoptuxwcn" + "iilnopstubc",
 )
 """Letters of other alphabets by the Latin ones that they look like (Unicode's confusables, those of whole words)."""
+_PICTURED = {
+    first + place: chr(ord("A") + place) for first in (0x1F150, 0x1F170, 0x1F1E6) for place in range(26)
+}
+"""Letters in black circles and squares, and those of flags, which no normal form of Unicode makes plain."""
 _DIGITS = str.maketrans("013457@$!|+€£", "oieastasiltel")
 """Digits and signs that stand for letters."""
 _SEPARATORS = re.compile(r"[.\-_*~,/\\]")
@@ -37,7 +41,7 @@ def is_unspaced(text: str) -> bool:
 
 def visible(text: str) -> str:
     """Plain letters for full-width ones, one kind of space, and nothing that cannot be seen."""
-    wide = unicodedata.normalize("NFKC", text)
+    wide = unicodedata.normalize("NFKC", text.translate(_PICTURED))
     seen = "".join(
         char for char in wide if unicodedata.category(char) not in ("Cf", "Cc", "Me") or char in "\n\t"
     )

@@ -305,6 +305,8 @@ def test_every_problem_of_a_survey_is_told_with_its_place(project: Project) -> N
         found = {(one["line"], one["column"]): one["message"] for one in problems}
         for place, words in FAULTS:
             assert words in found.get(place, ""), (place, words, found)
+        (span,) = (one["hint"] for one in problems if one["line"] == 2)
+        assert "such as '30 min', '2 h' or '1 day'" in span
     fixed = (
         BAD.replace("titel: x\nwithin: soon\n", "").replace("tree, no: end", "two").replace("to: 1\n", "to: 9\n")
         .replace("go_to: one", "go_to: three").replace("    options: [a, b]\n", "")
