@@ -51,6 +51,8 @@ def answer_sender(
     """Return the sender of the ledger's answers, with the gateways of these settings. ``tell`` gets sentences for the
     log; ``keep`` stores receipts and replies that come by the connections of gateways meanwhile; ``compose`` makes
     texts; ``others`` returns a gateway that is not in the settings; ``opened``: only by these, which are open."""
+    from a2pcli.actions.event_following import EventFollower
+
     return AnswerSender(
         ledger,
         lambda name: others(name) or configured_gateway(settings, name),
@@ -58,6 +60,7 @@ def answer_sender(
         keeps_texts=keeps_texts(settings),
         keep=keep,
         compose=compose,
+        follow=EventFollower(ledger, settings, tell),
         opened=opened,
         tell=tell,
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+from a2pcli.channels import channel_of
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger.records import FAR, now_ms
 from a2pcli.reasons import Reason
@@ -24,17 +25,15 @@ OCCURRENCE = "events (none)"
 
 
 @dataclass(frozen=True, slots=True)
-class PlannedEvent:
-    """What would be sent about an event, or why nothing is. ``held_until`` (UTC ms) is when it may be sent if that is
-    later than now. ``cost`` is in 1e-9 currency units."""
+class Way:
+    """One way for a message to go: a channel, with the text and address for it. ``cost`` is in 1e-9 currency units.
+    ``until`` (UTC ms) is when the person's consent ends; ``others`` are the other gateways of a route. ``reason``: why
+    it may not go this way now; ``held_until`` (UTC ms) is when it may, if that is later than now."""
 
-    reason: str | None
-    detail: str | None
-    held_until: int | None = None
-    address: str | None = None
-    spelling: str | None = None
     channel: str = ""
     gateway: str = ""
+    address: str | None = None
+    spelling: str | None = None
     sender: str | None = None
     body: str | None = None
     content: Mapping[str, Any] | None = None
@@ -42,6 +41,28 @@ class PlannedEvent:
     cost: int | None = None
     currency: str | None = None
     programme: str | None = None
+    until: int | None = None
+    others: tuple[str, ...] = ()
+    reason: str | None = None
+    detail: str | None = None
+    held_until: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedEvent:
+    """What would be sent about an event, or why nothing is. ``held_until`` (UTC ms) is when it may be sent if that is
+    later than now. ``later`` are the ways that may follow, in order; ``most`` is what all of them cost together."""
+
+    reason: str | None
+    detail: str | None
+    held_until: int | None = None
+    way: Way = Way()
+    later: tuple[Way, ...] = ()
+    most: int | None = None
+
+    def by(self, channel: str) -> Way | None:
+        """The way by a channel; None if the message may not go by it."""
+        return next((one for one in (self.way, *self.later) if one.channel == channel), None)
 
 
 def plan_events(
@@ -90,32 +111,71 @@ def _with_contacts(loaded: LoadedCampaign, rows: Sequence[Mapping[str, str]]) ->
 
 
 def _planned(ready: Prepared, row: Mapping[str, Any], clocks: Mapping[int, Any]) -> PlannedEvent:
-    from a2pcli.message_content import content_of
-
     channel = row.get("channel") or ready.spec.channel
     mine = next(one for one in ready.channels if one.spec.channel == channel)
+    way = _way(mine, {**row, "sender": row["sender"] or mine.spec.sender}, clocks)
     reason, detail, until = row["reason"], row["detail"], None
     if reason is None:
-        reason, detail, until = _held(mine, clocks.get(row["clock"] or 0))
+        reason, detail, until = way.reason, way.detail, way.held_until
     if reason is None or until is not None:
         over = _over_budget(mine, row)
         reason, detail, until = (str(Reason.OVER_LIMIT), over, None) if over else (reason, detail, until)
-    return PlannedEvent(
-        reason,
-        detail,
-        until,
-        row["address"],
-        row["spelling"],
-        channel,
-        mine.spec.gateway,
-        row["sender"] or mine.spec.sender,
-        row["body"] if row["body"] is not None or row["content"] is None else "",
-        content_of(row["content"]),
-        row["parts"],
-        row["cost"],
-        row["currency"],
-        mine.spec.programme or None,
+    by_channel = {one.spec.channel: one for one in ready.channels}
+    later = tuple(
+        _way(by_channel[one["channel"]], one, clocks)
+        for one in json.loads(row.get("alternatives") or "[]")
+        if not one.get("instead")
     )
+    fallback = (ready.loaded.whole or ready.loaded).campaign.fallback
+    later = () if fallback is None else later
+    costs = [one.cost for one in (way, *later)]
+    most = None if None in costs else sum(one or 0 for one in costs)
+    return PlannedEvent(reason, detail, until, way, later, most)
+
+
+def _way(ready: Prepared, values: Mapping[str, Any], clocks: Mapping[int, Any]) -> Way:
+    from a2pcli.ledger.route_legs import route_of_text
+    from a2pcli.message_content import content_of
+
+    route = values.get("route")
+    gateways = [one.gateway for one in route_of_text(route).legs] if route else [ready.spec.gateway]
+    reason, detail, until = _held(ready, clocks.get(values.get("clock") or 0))
+    body, content = values.get("body"), values.get("content")
+    return Way(
+        channel=ready.spec.channel,
+        gateway=gateways[0],
+        address=values["address"],
+        spelling=values.get("spelling"),
+        sender=values.get("sender"),
+        body="" if body is None and content is not None else body,
+        content=_with_media(content_of(content), ready),
+        parts=values.get("parts") if channel_of(ready.spec.channel).parts else None,
+        cost=_dearest(values),
+        currency=values.get("currency"),
+        programme=ready.spec.programme or None,
+        until=values.get("consent_until"),
+        others=tuple(gateways[1:]),
+        reason=reason,
+        detail=detail,
+        held_until=until,
+    )
+
+
+def _with_media(content: Mapping[str, Any] | None, ready: Prepared) -> Mapping[str, Any] | None:
+    """The content with the campaign's files, if the channel takes files and the message has none of its own."""
+    from a2pcli.message_content import media_of
+
+    if not (ready.spec.media and channel_of(ready.spec.channel).media) or media_of(content):
+        return content
+    return {**(content or {}), "media": [{"url": url} for url in ready.spec.media]}
+
+
+def _dearest(values: Mapping[str, Any]) -> int | None:
+    """The price by the dearest gateway that it may go by."""
+    from a2pcli.ledger.route_legs import route_of_text
+
+    cost: int | None = values.get("cost")
+    return route_of_text(values["route"]).most.cost if values.get("route") else cost
 
 
 def _held(ready: Prepared, clock: Any) -> tuple[str | None, str | None, int | None]:

@@ -15,7 +15,6 @@ from a2pcli.channels import channel_of
 from a2pcli.config.event_maps import READY
 from a2pcli.config.events import FILE, Event, LoadedEvents, cap_of, load_events, parse_span
 from a2pcli.config.load import LoadedCampaign, LoadedSettings, load_campaign
-from a2pcli.config.routes import gateway_or_route, route_named
 from a2pcli.content.prices import parse_budget
 from a2pcli.errors import A2PError, InvalidInput, Problem
 from a2pcli.ledger.new_triggers import NewTrigger
@@ -151,7 +150,7 @@ class EventRules:
             loc = ("events", name)
             try:
                 campaign = load_campaign(loaded.path.parent / event.campaign)
-                if found := list(_unfit(campaign, settings)):
+                if found := list(_unfit(campaign)):
                     problems += [
                         loaded.document.problem(one, (*loc, "campaign"), code="event") for one in found
                     ]
@@ -258,18 +257,16 @@ def _compiled(loc: tuple[str, ...], text: str | None) -> Expression | None:
         raise ValueError(loc, str(error)) from None
 
 
-def _unfit(loaded: LoadedCampaign, settings: LoadedSettings) -> Iterator[str]:
+def _unfit(loaded: LoadedCampaign) -> Iterator[str]:
     """Why events cannot send this campaign."""
     campaign = loaded.campaign
     if campaign.purpose != "transactional":
         yield f"{loaded.path.name} is a {campaign.purpose} campaign; events send transactional ones"
-    if campaign.fallback is not None:
-        yield f"{loaded.path.name} has a `fallback`, which events do not have yet"
-    if campaign.media or any(view.campaign.channel == "mms" for view in loaded.views):
-        yield f"{loaded.path.name} has media, which events do not send yet"
-    for view in loaded.views:
-        if route_named(settings, name := gateway_or_route(view, settings)) is not None:
-            yield f"{loaded.path.name} goes by the route '{name}'; events need one gateway"
+    if campaign.fallback is not None and campaign.fallback.after is not None:
+        yield (
+            f"{loaded.path.name} has `fallback: after`, which events do not have: the next channel follows a message"
+            " that was rejected or not delivered (`fallback: {when: [rejected, undelivered]}`)"
+        )
 
 
 def _lacks(rule: EventRule) -> Iterator[str]:

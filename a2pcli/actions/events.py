@@ -6,17 +6,18 @@ sender of ``a2pcli listen`` sends; ``trigger`` does all of it at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from a2pcli.actions.event_following import made_of, message_of
 from a2pcli.actions.event_planning import PlannedEvent, plan_events
 from a2pcli.actions.event_rules import EventRule, EventRules, needed_event_rules
 from a2pcli.addresses.kinds import masked
 from a2pcli.config.events import EVENTS, FILE
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, InvalidInput, LedgerUnavailable, Problem
-from a2pcli.ledger.answers import Answer, NewAnswer
+from a2pcli.ledger.answers import Answer
 from a2pcli.ledger.new_triggers import EXPIRED, WAITING, Trigger
 from a2pcli.ledger.new_triggers import Added as Added
 from a2pcli.ledger.new_triggers import NewTrigger as NewTrigger
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from a2pcli.actions.project import Project
     from a2pcli.config.load import LoadedSettings
     from a2pcli.ledger.store import Ledger
-
-KIND = "event"
-"""The kind of messages about events in ``answers``."""
 
 COUNT = "event_count"
 """The column of a digest that says how many events it holds."""
@@ -69,6 +67,7 @@ class Triggered:
     campaign: str
     event: Trigger | None = None
     is_new: bool = True
+    differs: bool = False
     is_ignored: bool = False
     handled: Handled | None = None
     message: Answer | None = None
@@ -98,21 +97,23 @@ def trigger(
     with project.open_ledger(campaign=campaign) as ledger:
         (added,) = ledger.triggers.add([new])
         if not added.is_new:
+            if added.differs and key is not None:
+                raise conflict(added)
+            message = _message_of(ledger, added.trigger)
             return Triggered(
-                name, campaign, added.trigger, is_new=False, message=_message_of(ledger, added.trigger)
+                name, campaign, added.trigger, is_new=False, differs=added.differs, message=message
             )
         handled = next(iter(work(ledger, settings, rules, tell=project.tell, only=added.trigger)), None)
         message = None
-        if handled is not None and handled.answer is not None:
-            send_stored(ledger, settings, handled.answer, tell=project.tell)
-            message = ledger.answers.by_number(handled.answer)
-        return Triggered(
-            name,
-            campaign,
-            ledger.triggers.by_code(name, added.trigger.code),
-            handled=handled,
-            message=message,
-        )
+        number, event = None if handled is None else handled.answer, added.trigger
+        while number is not None:
+            send_stored(ledger, settings, number, tell=project.tell)
+            event = ledger.triggers.by_code(name, event.code) or event
+            message = _message_of(ledger, event)
+            # Another channel may follow one that was rejected.
+            number = None if message is None or message.number == number else message.number
+        event = ledger.triggers.by_code(name, event.code) or event
+        return Triggered(name, campaign, event, handled=handled, message=message)
 
 
 def tried(ledger: Ledger, settings: LoadedSettings, rule: EventRule, new: NewTrigger, tell: Tell) -> Handled:
@@ -210,8 +211,8 @@ def _handled(
     planned = plan_events(ledger, settings, rule.loaded, rows, tell=tell)
     for first in range(0, len(good), SETTLED_TOGETHER):
         with ledger.triggers.together():
-            pairs = zip(good[first:], planned[first : first + SETTLED_TOGETHER], strict=False)
-            found += [_settled(ledger, rule, group, one) for group, one in pairs]
+            some = zip(good[first:], rows[first:], planned[first : first + SETTLED_TOGETHER], strict=False)
+            found += [_settled(ledger, rule, group, row, one) for group, row, one in some]
     return found
 
 
@@ -225,7 +226,9 @@ def _row(rule: EventRule, data: Sequence[Any]) -> dict[str, str]:
     return row
 
 
-def _settled(ledger: Ledger, rule: EventRule, group: Sequence[Trigger], planned: PlannedEvent) -> Handled:
+def _settled(
+    ledger: Ledger, rule: EventRule, group: Sequence[Trigger], row: Mapping[str, str], planned: PlannedEvent
+) -> Handled:
     """Store what becomes of events that were planned."""
     last, events = group[-1], tuple(group)
     until_at = max(one.until_at for one in group)
@@ -236,25 +239,18 @@ def _settled(ledger: Ledger, rule: EventRule, group: Sequence[Trigger], planned:
             return Handled(events, state, planned, reason=reason, detail=detail)
         ledger.triggers.hold(group, planned.held_until, reason or "", detail)
         return Handled(events, WAITING, planned, due_at=planned.held_until, reason=reason, detail=detail)
-    if planned.reason is not None or planned.address is None:
+    if planned.reason is not None or planned.way.address is None:
         state, _ = ledger.triggers.settle(group, EXCLUDED, reason=reason, detail=detail)
         return Handled(events, state, planned, reason=reason, detail=detail)
-    message = NewAnswer(
-        key=f"event:{last.code}",
-        kind=KIND,
-        address=planned.address,
-        channel=planned.channel,
-        gateway=planned.gateway,
-        body=planned.body,
-        until_at=until_at,
-        source=f"event {rule.name}",
-        sender=planned.sender,
-        spelling=planned.spelling,
-        content=planned.content,
-        purpose=rule.loaded.campaign.purpose,
-        programme=planned.programme,
+    until_at = until_at if planned.way.until is None else min(until_at, planned.way.until)
+    leaving = Leaving(
+        message_of(planned.way, f"event:{last.code}", until_at, f"event {rule.name}"),
+        made_of(row, rule, planned),
+        planned.most,
+        planned.way.currency,
+        rule.limit,
+        rule.budget,
     )
-    leaving = Leaving(message, planned.cost, planned.currency, rule.limit, rule.budget)
     state, number = ledger.triggers.settle(group, SENT, leaving=leaving)
     if state == EXCLUDED:  # by a cap or a budget
         after = ledger.triggers.by_code(last.name, last.code)
@@ -272,6 +268,13 @@ def store(ledger: Ledger, news: Sequence[NewTrigger], *, is_noted: bool = True) 
     return ledger.triggers.add(news, is_noted=is_noted)
 
 
+def conflict(added: Added) -> InvalidInput:
+    """Return the error of an event whose idempotency key was given for another one."""
+    hint = "an event that is sent again has the same data; another one needs a key of its own"
+    message = f"this key was given before, for the event {added.trigger.code} with other data"
+    return InvalidInput(Problem(message, hint=hint, code="key-conflict"))
+
+
 def event_document(ledger: Ledger, event: Trigger) -> dict[str, Any]:
     """What became of an event, for the program that reported it: without the number."""
     message = _message_of(ledger, event)
@@ -279,7 +282,7 @@ def event_document(ledger: Ledger, event: Trigger) -> dict[str, Any]:
         "event": event.code,
         "name": event.name,
         "state": event.state,
-        "reason": event.reason,
+        "reason": event.reason or (None if message is None else message.reason),
         "detail": event.detail,
         "due_at": iso(event.due_at),
         "message": None if message is None else str(message.state),
@@ -295,14 +298,16 @@ def new_document(added: Added) -> dict[str, Any]:
         "name": event.name,
         "state": event.state,
         "is_new": added.is_new,
+        "differs": added.differs,
         "due_at": iso(event.due_at),
     }
 
 
 def tried_document(rule: EventRule, handled: Handled) -> dict[str, Any]:
     """What would become of an event: the message as the person would get it, the number masked."""
-    one = handled.planned
-    shown = one is not None and (one.reason is None or one.held_until is not None)
+    planned = handled.planned
+    shown = planned is not None and (planned.reason is None or planned.held_until is not None)
+    one = None if planned is None else planned.way
     return {
         "name": rule.name,
         "campaign": rule.loaded.campaign.name,

@@ -239,6 +239,13 @@ class Answers(SubStore):
                 self._note(connection, answer, State.SKIPPED, moment)
         self._ledger.note_entry()
 
+    def put_off(self, answer: Answer, due_at: int, *, gateway: str | None = None) -> None:
+        """Let a waiting answer wait until a time, by another ``gateway`` if one is given."""
+        values: dict[str, Any] = {"due_at": due_at} | ({} if gateway is None else {"gateway": gateway})
+        with self._ledger.writing() as connection:
+            mine = and_(_c.number == answer.number, _c.state == str(State.PLANNED))
+            connection.execute(update(answers).where(mine).values(values))
+
     def claim(self, number: int, *, now: int | None = None) -> Answer | None:
         """Claim an answer to hand it to its gateway; None if somebody else has it, or it must not be sent any more
         (then it is settled: expired, or skipped because the person opted out)."""

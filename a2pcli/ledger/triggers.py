@@ -12,11 +12,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import and_, false, func, select, update
+from sqlalchemy import and_, exists, false, func, or_, select, update
 from sqlalchemy.engine import Connection
 
 from a2pcli.config.retention import Retention
 from a2pcli.dataclass import dataclass
+from a2pcli.delivery import NEGATIVE
 from a2pcli.ledger import audit
 from a2pcli.ledger.answers import NewAnswer
 from a2pcli.ledger.core import SubStore
@@ -33,6 +34,7 @@ from a2pcli.ledger.new_triggers import NewTrigger as NewTrigger
 from a2pcli.ledger.records import now_ms
 from a2pcli.ledger.schema_answers import answers
 from a2pcli.ledger.schema_triggers import triggers
+from a2pcli.messages import State
 
 SENT, EXCLUDED = "sent", "excluded"
 CAPPED = "event-cap"
@@ -66,9 +68,11 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Leaving:
-    """The message about events, its price (1e-9 units), and what it must not exceed."""
+    """The message about events, its price (1e-9 units) with what may follow it, and what it must not exceed. ``made``
+    is JSON text: what it was made of and what may follow (``actions.event_following``)."""
 
     message: NewAnswer
+    made: str | None = None
     cost: int | None = None
     currency: str | None = None
     limit: Limit | None = None
@@ -202,15 +206,50 @@ class Triggers(SubStore):
                 "settled_at": moment, "answer": reference,
             }  # fmt: skip
             _change(connection, numbers, values)
-            if made is not None and leaving is not None and leaving.cost is not None:
-                price = {"cost": leaving.cost, "currency": leaving.currency}
-                connection.execute(update(triggers).where(_c.number == numbers[-1]).values(price))
+            if made is not None and leaving is not None:
+                more = {"cost": leaving.cost, "currency": leaving.currency, "message": leaving.made}
+                connection.execute(update(triggers).where(_c.number == numbers[-1]).values(more))
             what = {"name": some[0].name, "state": state, "events": len(some)} | (
                 {"reason": reason} if reason else {}
             )
             audit.append(connection, "event.settle", None, what, moment)
         self._ledger.note_entry()
         return state, made
+
+    def of_message(self, reference: str) -> Trigger | None:
+        """Return the event whose message this is, if anything may still become of that."""
+        with self._ledger.reading() as connection:
+            chosen = and_(_c.answer == reference, _c.message.is_not(None))
+            row = connection.execute(select(triggers).where(chosen)).mappings().first()
+            return None if row is None else trigger_of(row)
+
+    def keep_made(self, event: Trigger, made: str | None) -> None:
+        """Store what may still become of an event's message; None if nothing more can."""
+        with self._ledger.writing() as connection:
+            connection.execute(update(triggers).where(_c.number == event.number).values(message=made))
+
+    def follow(self, event: Trigger, message: NewAnswer, made: str | None) -> int | None:
+        """Store the message that follows the one of an event; return its number, None if there is one with its key.
+        Audit: ``answer.add``."""
+        with self._ledger.transaction(), self._ledger.writing() as connection:
+            number = self._ledger.answers.add(message)
+            if number is not None:
+                stored = select(answers.c.reference).where(answers.c.number == number)
+                reference = connection.execute(stored).scalar_one()
+                mine = and_(_c.name == event.name, _c.answer == event.answer)
+                connection.execute(update(triggers).where(mine).values(answer=reference))
+            connection.execute(update(triggers).where(_c.number == event.number).values(message=made))
+        return number
+
+    def ended_messages(self, limit: int = 1_000, *, now: int | None = None) -> list[Trigger]:
+        """Return the events whose messages have ended, but for what may follow them: not accepted, not delivered, or
+        past their time."""
+        moment, a = now_ms() if now is None else now, answers.c
+        ended = or_(a.state != str(State.ACCEPTED), a.delivery.in_(NEGATIVE), a.until_at <= moment)
+        with self._ledger.reading() as connection:
+            is_over = exists().where(a.reference == _c.answer, a.settled_at.is_not(None), ended)
+            query = select(triggers).where(_c.message.is_not(None), is_over).limit(limit)
+            return [trigger_of(row) for row in connection.execute(query).mappings()]
 
 
 def old_triggers(rules: Retention, now: int) -> Any:

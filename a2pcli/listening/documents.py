@@ -117,12 +117,13 @@ class EventIgnored(TypedDict):
 
 @only
 class EventTaken(TypedDict):
-    """An event that is stored, now or before."""
+    """An event that is stored, now or before. ``differs``: it came before with the same key and other data."""
 
     event: str
     name: str
     state: str
     is_new: bool
+    differs: bool
     due_at: Moment | None
 
 

@@ -15,11 +15,8 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from a2pcli.addresses.any_address import any_address
-from a2pcli.channels import channel_of
-from a2pcli.content.encoding import InvalidText, measure
 from a2pcli.errors import A2PError, LedgerError
 from a2pcli.gateways.base import Gateway, HearsBack
 from a2pcli.ledger.answers import COMPOSE, Answer, NewAnswer
@@ -29,6 +26,7 @@ from a2pcli.ledger.quota_values import SharedQuota
 from a2pcli.ledger.records import now_ms
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import Cause, Message, Outcome, State, Verdict
+from a2pcli.sending.answer_messages import message_of, said
 from a2pcli.sending.answers import failed, no_answer, one_each
 from a2pcli.sending.hearing import KeepNow, let_keep_here
 from a2pcli.sending.retry import RetryPolicy, decide
@@ -61,12 +59,6 @@ NOTICE = "notice"
 
 POLICY = RetryPolicy(base=2.0, longest=60.0)
 
-_WORDS = {
-    State.PLANNED: "{what} was not accepted and is tried again",
-    State.EXPIRED: "{what} was not accepted before its time was over",
-    State.REJECTED: "{what} was rejected",
-    State.UNKNOWN: "whether {what} was accepted is unknown",
-}
 T = TypeVar("T")
 
 
@@ -81,13 +73,27 @@ async def submit_one(gateway: Gateway, message: Message, deadline: float = DEADL
         return failed(1, error)[0]
 
 
+class Follows(Protocol):
+    """Decides over answers of a kind when they are about to leave, and what follows them. Called on the thread that
+    uses the ledger."""
+
+    def may_leave(self, answer: Answer) -> bool:
+        """Return whether a waiting answer may be sent now. If not, it was settled, or waits longer."""
+        ...
+
+    def settled(self, answer: Answer, state: State, outcome: Outcome) -> None:
+        """An outcome was stored, in the transaction that is open."""
+        ...
+
+
 class AnswerSender:
     """Sends the answers of an open ledger.
 
     ``make`` returns a configured gateway by name and raises ``A2PError``; ``quotas`` returns the quotas that a message
     through a gateway counts in. ``keeps_texts``: whether a text stays in the ledger once it is settled. ``keep`` stores
     what gateways hear on their connection meanwhile. ``compose`` returns the text of an answer that has none yet, None
-    if there is nothing to say; without it, such answers are left to another process. ``opened``: only answers by these
+    if there is nothing to say; without it, such answers are left to another process. ``follow`` is asked before an
+    answer leaves, and told of its outcome. ``opened``: only answers by these
     gateways are sent; they are open, and somebody else closes them. ``tell`` gets sentences for the log, without
     addresses.
     """
@@ -101,12 +107,13 @@ class AnswerSender:
         keeps_texts: bool = True,
         keep: KeepNow | None = None,
         compose: Callable[[Answer], Awaitable[str | None]] | None = None,
+        follow: Follows | None = None,
         opened: Sequence[Gateway] = (),
         tell: Callable[[str], None] = log.warning,
     ) -> None:
         self._ledger, self._make, self._quotas = ledger, make, quotas
         self._keeps_texts, self._keep, self._tell = keeps_texts, keep, tell
-        self._compose = compose
+        self._compose, self._follow = compose, follow
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="answers")
         self._opened = {one.name: one for one in opened}
         self._gateways: dict[str, Gateway] = {}
@@ -256,6 +263,9 @@ class AnswerSender:
                     await self._with_ledger(lambda: store.drop(answer, "no-text"))
                 else:
                     await self._with_ledger(lambda: store.write(answer, text))
+            follow = self._follow
+            if follow is not None and not await self._with_ledger(lambda: follow.may_leave(answer)):
+                return
             claimed = await self._with_ledger(lambda: store.claim(answer.number))
             if claimed is not None:
                 await self._hand_over(claimed)
@@ -291,7 +301,7 @@ class AnswerSender:
                     Verdict.NOT_SENT, cause=Cause.UNREACHABLE, code="gateway", detail="the gateway cannot be used"
                 )  # fmt: skip
             else:
-                message = _message(answer, body, content, gateway)
+                message = message_of(answer, body, content, gateway)
                 outcome = await self._submit(gateway, message)
         await self._settle(answer, message, outcome)
         return outcome
@@ -313,7 +323,7 @@ class AnswerSender:
             elif due_at >= answer.until_at:
                 state, due_at = State.EXPIRED, None
         if state is not State.ACCEPTED and message is not None:
-            self._tell(f"gateway {answer.gateway}: {_said(answer, state, outcome)}")
+            self._tell(f"gateway {answer.gateway}: {said(answer, state, outcome)}")
         shared = [] if message is None else self._quotas(answer.gateway, message)
 
         def store() -> None:
@@ -325,6 +335,8 @@ class AnswerSender:
                 self._ledger.answers.settle(
                     answer, state, outcome, due_at=due_at, keeps_text=keeps, parts=parts
                 )
+                if self._follow is not None:
+                    self._follow.settled(answer, state, outcome)
 
         for attempt in range(STORES):
             try:
@@ -358,39 +370,5 @@ class AnswerSender:
         return asyncio.get_running_loop().run_in_executor(self._thread, do)
 
 
-def _said(answer: Answer, state: State, outcome: Outcome) -> str:
-    """Return what became of an answer, and why."""
-    words = _WORDS[state]
-    if state is State.REJECTED and outcome.verdict is Verdict.NOT_SENT:
-        words = "{what} was not sent"
-    what = "a code" if answer.purpose == "otp" else "an answer"
-    return f"{words.format(what=what)}: {outcome.detail or outcome.code or outcome.verdict}"
-
-
 def _is_to_be_composed(answer: Answer) -> bool:
     return answer.body is None and COMPOSE in (answer.content or {})
-
-
-def _message(answer: Answer, body: str, content: object, gateway: Gateway) -> Message:
-    can = gateway.capabilities
-    validity = None
-    if can.expires:
-        left = max(1, (answer.until_at - now_ms()) // 1000)
-        validity = min(left, can.longest_validity or left)
-    parts = 1
-    if channel_of(answer.channel).parts:
-        with suppress(InvalidText):
-            parts = measure(body).parts
-    return Message(
-        id=answer.number,
-        reference=answer.reference,
-        to=answer.spelling or answer.address,
-        body=body,
-        channel=answer.channel,
-        sender=answer.sender,
-        country=any_address(answer.address, None).country,
-        parts=parts,
-        content=content if isinstance(content, dict) else None,
-        validity=validity,
-        purpose=answer.purpose,
-    )

@@ -11,6 +11,7 @@ from clikit import Project
 
 from a2pcli.config.event_maps import READY
 from a2pcli.config.events import load_events
+from a2pcli.config.load import load_campaign
 
 PAGE = (Path(__file__).parents[2] / "docs/events.md").read_text()
 BLOCKS = re.findall(r"```(\w+) ?(\S*)\n(.*?)```", PAGE, re.DOTALL)
@@ -26,6 +27,13 @@ def test_the_example_shows_what_the_page_says(project: Project) -> None:
     ran = project.run(*shlex.split(command)[1:])
     assert (ran.status, ran.out) == (0, shown), ran.err
     assert project.run("check", "order_paid.yaml", SHOP_TOKEN="0123456789abcdef0123").status == 0
+
+
+def test_the_campaigns_of_the_page_are_valid(project: Project) -> None:
+    campaigns = [(name, text) for _, name, text in BLOCKS if text.startswith("name:")]
+    assert [name for name, _ in campaigns] == ["order_paid.yaml", "order_update.yaml"]
+    for name, text in campaigns:
+        assert load_campaign(project.write(name, text)).campaign.purpose == "transactional"
 
 
 @pytest.mark.parametrize("number", range(len(UNNAMED)))

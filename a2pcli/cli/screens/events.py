@@ -11,6 +11,7 @@ from a2pcli.reasons import SENTENCES, Reason
 from a2pcli.reporting.values import iso, money
 
 if TYPE_CHECKING:
+    from a2pcli.actions.answers import Answer
     from a2pcli.actions.events import Triggered
 
 _MESSAGES = {
@@ -20,7 +21,14 @@ _MESSAGES = {
     "rejected": "the gateway rejected it",
     "unknown": "whether the gateway accepted it is unknown",
     "expired": "not accepted in time",
-    "skipped": "not sent: the person has opted out",
+    "skipped": "not sent",
+}
+
+
+_OWN = {
+    "event-cap": "the device, or whatever `cap` counts by, has reached its limit of messages",
+    "event-budget": "the messages of this event have reached their `max_cost`",
+    "event-gone": "the event is no longer in events.yaml",
 }
 
 
@@ -42,7 +50,7 @@ def triggered_document(done: Triggered, *, dry_run: bool) -> dict[str, Any]:
     if (planned is not None and planned.reason is None) or (
         planned is not None and planned.held_until is not None
     ):
-        text = planned.body
+        text = planned.way.body
     return {
         "event": None if done.event is None else done.event.code,
         "name": done.name,
@@ -50,21 +58,25 @@ def triggered_document(done: Triggered, *, dry_run: bool) -> dict[str, Any]:
         "dry_run": dry_run,
         "state": _state(done),
         "is_new": done.is_new,
+        "differs": done.differs,
         "reason": _reason(done),
         "detail": _detail(done),
         "due_at": iso(_due_at(done)),
-        "to": None if planned is None or planned.address is None else masked(planned.address),
-        "channel": None if planned is None else planned.channel,
-        "gateway": None if planned is None else planned.gateway,
-        "sender": None if planned is None else planned.sender,
+        "to": None if planned is None or planned.way.address is None else masked(planned.way.address),
+        "channel": None if planned is None else planned.way.channel,
+        "gateway": None if planned is None else planned.way.gateway,
+        "sender": None if planned is None else planned.way.sender,
         "text": text,
-        "parts": None if planned is None else planned.parts,
-        "cost": None if planned is None or planned.cost is None else money(planned.cost),
-        "currency": None if planned is None else planned.currency,
+        "parts": None if planned is None else planned.way.parts,
+        "cost": None if planned is None or planned.way.cost is None else money(planned.way.cost),
+        "currency": None if planned is None else planned.way.currency,
         "message": None
         if message is None
         else {
+            "channel": message.channel,
+            "gateway": message.gateway,
             "state": str(message.state),
+            "reason": message.reason,
             "reference": message.reference,
             "code": message.code,
             "detail": message.detail,
@@ -80,21 +92,30 @@ def triggered_lines(done: Triggered, *, dry_run: bool) -> Iterator[str]:
         return
     code = "" if done.event is None else f" {done.event.code}"
     if not done.is_new:
-        yield f"{done.name}{code}: an event with this key came before; {_before(done)}"
+        other = " with other data" if done.differs else ""
+        yield f"{done.name}{code}: an event with this key came before{other}; {_before(done)}"
         return
     state = _state(done)
     planned = None if done.handled is None else done.handled.planned
-    if planned is not None and planned.address is not None and (planned.reason is None or planned.held_until):
+    if (
+        planned is not None
+        and planned.way.address is not None
+        and (planned.reason is None or planned.held_until)
+    ):
         price = (
             ""
-            if planned.cost is None or not planned.currency
-            else f", {money(planned.cost)} {planned.currency}"
+            if planned.way.cost is None or not planned.way.currency
+            else f", {money(planned.way.cost)} {planned.way.currency}"
         )
-        parts = "" if not planned.parts else f", {planned.parts} part{'' if planned.parts == 1 else 's'}"
-        sender = f" from {planned.sender}" if planned.sender else ""
-        to = f"{masked(planned.address)} by {planned.channel} ({planned.gateway})"
+        parts = (
+            ""
+            if not planned.way.parts
+            else f", {planned.way.parts} part{'' if planned.way.parts == 1 else 's'}"
+        )
+        sender = f" from {planned.way.sender}" if planned.way.sender else ""
+        to = f"{masked(planned.way.address)} by {planned.way.channel} ({planned.way.gateway})"
         yield f"{done.campaign} to {to}{sender}{parts}{price}"
-        for line in (planned.body or "").splitlines():
+        for line in (planned.way.body or "").splitlines():
             yield f"  {line}"
     yield f"{done.name}{code}: {_outcome(done, state, dry_run)}"
 
@@ -104,9 +125,7 @@ def _outcome(done: Triggered, state: str, dry_run: bool) -> str:
     if state == "sent":
         if dry_run:
             return "would be sent now; nothing was stored or sent"
-        word = "planned" if done.message is None else str(done.message.state)
-        answer = f" ({done.message.detail})" if done.message is not None and done.message.detail else ""
-        return _MESSAGES.get(word, word) + ("" if word == "accepted" else answer)
+        return "it is sent" if done.message is None else _message(done, done.message)
     if state == "waiting":
         due = _due_at(done)
         when = "" if due is None else f" until {moment_text(due)}"
@@ -120,13 +139,24 @@ def _outcome(done: Triggered, state: str, dry_run: bool) -> str:
     return f"no message: {reason or 'excluded'}" + (f" ({detail})" if detail else "")
 
 
+def _message(done: Triggered, message: Answer) -> str:
+    """What became of a message, and by which channel if it is not the one that was planned."""
+    word = str(message.state)
+    why = _sentence(message.reason) if word == "skipped" else message.detail or ""
+    planned = None if done.handled is None or done.handled.planned is None else done.handled.planned.way
+    instead = ""
+    if planned is not None and planned.channel != message.channel:
+        instead = f"; by {message.channel} ({message.gateway}), as {planned.channel} ({planned.gateway}) rejected it"
+    return _MESSAGES.get(word, word) + (f" ({why})" if why and word != "accepted" else "") + instead
+
+
 def _before(done: Triggered) -> str:
     event = done.event
     if event is None or event.state == "waiting":
         return "it waits"
     if done.message is not None:
         delivery = f", {done.message.delivery}" if done.message.delivery else ""
-        return f"its message: {_MESSAGES.get(str(done.message.state), str(done.message.state))}{delivery}"
+        return f"its message: {_message(done, done.message)}{delivery}"
     return f"it is {event.state}" + (f" ({_sentence(event.reason)})" if event.reason else "")
 
 
@@ -159,8 +189,8 @@ def _due_at(done: Triggered) -> int | None:
 def _sentence(reason: str | None) -> str:
     if not reason:
         return ""
-    if reason == "event-cap":
-        return "the device, or whatever `cap` counts by, has reached its limit of messages"
+    if reason in _OWN:
+        return _OWN[reason]
     try:
         return SENTENCES[Reason(reason)]
     except (ValueError, KeyError):

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from a2pcli.actions.event_following import EventFollower
 from a2pcli.actions.event_rules import (
     EventRule,
     EventRules,
@@ -27,7 +28,7 @@ from a2pcli.actions.event_rules import (
     needed_event_rules,
 )
 from a2pcli.actions.event_sources import Call, is_signed, secrets_of, signed_key
-from a2pcli.actions.events import event_document, new_document, now_ms, store, tried, work
+from a2pcli.actions.events import conflict, event_document, new_document, now_ms, store, tried, work
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, InvalidInput, LedgerError, Problem
 from a2pcli.listening.api import Answer, Asked, Endpoint, of_input
@@ -77,7 +78,8 @@ KNOWN = Gives(
     "it came before, is ignored, was only tried, or became what is said",
     EventTaken | EventShown | EventTried | EventIgnored | EventReady,
 )
-TAKEN = {200: KNOWN, 202: STORED, 404: GONE}
+CONFLICT = Gives("the idempotency key was given for another event", Error)
+TAKEN = {200: KNOWN, 202: STORED, 404: GONE, 409: CONFLICT}
 SHOWN = {200: Gives("what became of it", EventShown), 404: GONE}
 
 
@@ -102,6 +104,7 @@ class Intake:
             self._keep, lambda error: notices.note(f"events are not stored: {_why(error)}")
         )
         self._wake = asyncio.Event()
+        self._follower = EventFollower(self._ledger, self._settings, notices.note)
         self._notes_at = 0.0
         self._due_at: int | None = None
         self._stuck = dict[str, float]()
@@ -212,7 +215,7 @@ class Intake:
             ledger, self._settings, self.rules, tell=self.listener.notices.note, without=list(self._stuck),
             stuck=lambda name: self._stuck.update({name: now + LOOKS_EVERY}),
         )  # fmt: skip
-        if any(one.answer is not None for one in found):
+        if self._follower.look() or any(one.answer is not None for one in found):
             self.listener.store.on_answers()
         return ledger.triggers.next_due(without=list(self._stuck))
 
@@ -299,6 +302,9 @@ class Events(Endpoint):
         if isinstance(found, Response):
             return found
         added = found[0]
+        if key is not None and added.differs:
+            problem = conflict(added).problems[0]
+            return refused(409, "key-conflict", f"{problem.message}; {problem.hint}")
         if wait:
             settled = await self._waited(added, wait)
             if settled is not None:
