@@ -99,3 +99,6 @@ CONFIRM_THEMSELVES = frozenset({"twilio", "telnyx", "plivo", "aws_sms", "sns", "
 """Types whose providers confirm STOP and answer HELP unless that is switched off there: twilio.com/docs (opt-out
 keywords), developers.telnyx.com (advanced opt-in/out), docs.aws.amazon.com/sms-voice (self-managed opt-outs); for
 Plivo and Bandwidth it depends on the number, so it is assumed."""
+
+OLD_CA = "ca_file"
+"""What the key ``ca`` was called in blocks of type smpp; it is still taken."""

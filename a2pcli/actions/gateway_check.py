@@ -26,6 +26,7 @@ from a2pcli.config.load import (
 from a2pcli.config.routes import gateways_of_campaign, route_of_campaign
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, InvalidInput, Problem, Severity, in_file_order
+from a2pcli.gateway_types import OLD_CA
 
 if TYPE_CHECKING:
     from a2pcli.gateways.base import Gateway
@@ -134,6 +135,14 @@ def gateway_problems(
     if users:  # without its secrets a gateway cannot send, which matters to those who send through it
         yield from (replace(problem, severity=Severity.WARNING) for problem in found.absent)
     yield from found.problems
+    if OLD_CA in settings.settings.gateways.get(name, {}):
+        yield replace(
+            settings.problem(
+                f"'{OLD_CA}' is called 'ca' now, as in all gateways; it still works",
+                ("gateways", name, OLD_CA), code="renamed-key",
+            ),
+            severity=Severity.WARNING,
+        )  # fmt: skip
     if found.gateway is None:
         return
     channels = found.gateway.capabilities.channels

@@ -27,6 +27,8 @@ from a2pcli.errors import A2PError, Problem, Severity
 _OF_EVERY_GATEWAY = frozenset(
     {"type", "rate", "quota", "concurrency", "timeout", "sender", "engine", "ca", "folder"}
 )
+_EACH_ITS_OWN = frozenset({"simulator", "outbox", "console"})
+"""Types that have no account at a provider: each block is one of its own, whatever else it says."""
 _ACCOUNT: dict[str, tuple[str, ...]] = {
     "postmark": ("token",),
     "ses": ("region", "access_key_id", "profile"),
@@ -140,16 +142,18 @@ def _key(name: str, block: Mapping[str, Any], environ: Mapping[str, str]) -> str
     known = {**environ, **{one: f"${{{one}}}" for one, there in unset.items() if not there}}
     settings = environment.filled(dict(block), known)
     kind = str(settings.get("type") or name)
-    host, identity = _identity(kind, settings)
+    host, identity = _identity(name, kind, settings)
     digest = sha256(json.dumps([kind, host, identity], sort_keys=True, default=str).encode()).hexdigest()
     return " ".join(filter(None, ("account", kind, host, digest[:4])))
 
 
-def _identity(kind: str, settings: Mapping[str, Any]) -> tuple[str, Any]:
+def _identity(name: str, kind: str, settings: Mapping[str, Any]) -> tuple[str, Any]:
     """The host, where there is one, and what else identifies the account."""
     if kind in _ACCOUNT:
         values = [str(settings.get(key)) for key in _ACCOUNT[kind]]
         return "", values[0] if len(values) == 1 else values
+    if kind in _EACH_ITS_OWN:
+        return "", name
     if kind == "smpp":
         host, port = str(settings.get("host", "")).strip().lower(), str(settings.get("port") or 2775)
         return f"{host}:{port}", str(settings.get("system_id"))

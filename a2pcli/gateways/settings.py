@@ -13,12 +13,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 
 from a2pcli.config.quotas import parse_quotas
 from a2pcli.config.values import parse_rate
 from a2pcli.errors import InvalidInput, Problem, how_to_install
+from a2pcli.gateway_types import OLD_CA
 
 _HOST = re.compile(
     r"[A-Za-z0-9_](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9_.])?|\[?[0-9A-Fa-f:.]*:[0-9A-Fa-f:.%a-z]*\]?"
@@ -63,6 +72,16 @@ class GatewayBlock(BaseModel):
         exclude=True,
         repr=False,
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _by_its_new_name(cls, typed: Any) -> Any:
+        """``ca`` was called ``ca_file`` in blocks of type smpp."""
+        if not isinstance(typed, dict) or OLD_CA not in typed or "ca" not in cls.model_fields:
+            return typed
+        if "ca" in typed:
+            raise ValueError(f"ca and {OLD_CA} are the same", "keep ca")
+        return {"ca" if key == OLD_CA else key: value for key, value in typed.items()}
 
 
 Block = TypeVar("Block", bound=GatewayBlock)

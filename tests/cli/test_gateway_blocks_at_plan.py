@@ -38,7 +38,7 @@ WRONG = {
     ),
     "no such type": ("{type: nixda}", "no gateway type"),
     "a host that is a URL": ('{type: smpp, host: "https://op.example", system_id: a}', "host: must be the name"),
-    "certificates that are not there": ("{type: smpp, host: op, system_id: a, tls: yes, ca_file: no.pem}", "ca_file"),
+    "certificates that are not there": ("{type: smpp, host: op, system_id: a, tls: yes, ca: no.pem}", "ca: "),
     "a folder for a file": ('{type: outbox, file: "."}', "file: "),
     "a key of RCS that is none": ('{type: rbm, agent_id: shop, service_account_key: "{}"}', "service_account_key"),
     "a template": ('{type: http, url: "https://${NONE_A}/x", json: {to: "{{ to }"}, response: {id: x}}', "json: "),
@@ -99,3 +99,21 @@ def test_gateways_that_the_campaign_does_not_use_keep_no_plan_back(tmp_path: Pat
     made = project(tmp_path, "{type: outbox}\n  other: {type: vonage, apii: x}")
     assert made.run("plan", "sale.yaml").status == 0
     assert "apii" in made.run("check", "sale.yaml").err
+
+
+def test_the_old_name_of_ca_still_works_and_is_told(tmp_path: Path) -> None:
+    certificates = Path(__file__).parents[1] / "gateways" / "loopback.pem"
+    made = project(tmp_path, f"{{type: smpp, host: op, system_id: a, tls: yes, ca_file: {certificates}}}")
+    checked = made.run("check", "sale.yaml")
+    assert checked.status == 0
+    assert "a2pcli.yaml:3:" in checked.err
+    assert "warning: 'ca_file' is called 'ca' now, as in all gateways; it still works" in checked.err
+    both = project(tmp_path, "{type: smpp, host: op, system_id: a, tls: yes, ca_file: a.pem, ca: b.pem}")
+    assert "ca and ca_file are the same (keep ca)" in both.run("check", "sale.yaml").err
+
+
+def test_simulators_are_accounts_of_their_own_however_alike_they_are(tmp_path: Path) -> None:
+    made = project(tmp_path, "{type: simulator, rate: 1/s}\n  other: {type: simulator, rate: 100/s}")
+    assert "share one account" not in made.run("check", "sale.yaml").err
+    planned = made.run("plan", "sale.yaml", "--json")
+    assert planned.status == 0

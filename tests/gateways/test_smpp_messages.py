@@ -267,7 +267,7 @@ WRONG = {
     "bind": ({"bind": "both"}, "gateways.x.bind: "),
     "a status": ({"errors": {"x401": "credit"}}, "gateways.x.errors: 'x401' is no command status"),
     "a meaning": ({"errors": {"0x401": "fine"}}, "gateways.x.errors: 0x401: unknown meaning"),
-    "trust without TLS": ({"ca_file": "ca.pem"}, "gateways.x: ca_file and server_name need `tls: true`"),
+    "trust without TLS": ({"ca": "ca.pem"}, "gateways.x: ca and server_name need `tls: true`"),
     "an unknown key": ({"receipts": {"waits": "5"}}, "gateways.x.receipts.waits: unknown key"),
 }
 

@@ -327,7 +327,7 @@ def test_tls_is_verified_by_the_operators_own_roots(own_ca: ssl.SSLContext) -> N
     roots = str(CERTIFICATE)
     with Smsc(tls=own_ca) as there:
         found = with_gateway(
-            there, lambda gateway: all_of(gateway, messages(2)), host="localhost", tls="true", ca_file=roots
+            there, lambda gateway: all_of(gateway, messages(2)), host="localhost", tls="true", ca=roots
         )
         assert verdicts(found) == {"accepted": 2}
         (stranger,) = with_gateway(
@@ -336,7 +336,7 @@ def test_tls_is_verified_by_the_operators_own_roots(own_ca: ssl.SSLContext) -> N
         (misnamed,) = with_gateway(
             there,
             lambda gateway: all_of(gateway, messages(1)),
-            host="localhost", tls="true", ca_file=roots, server_name="smpp.example.net",
+            host="localhost", tls="true", ca=roots, server_name="smpp.example.net",
         )  # fmt: skip
         assert len(there.received) == 2
     for outcome in (stranger, misnamed):
@@ -350,11 +350,11 @@ def test_tls_is_verified_by_the_operators_own_roots(own_ca: ssl.SSLContext) -> N
 def test_roots_that_are_none_are_told_before_anything_is_sent(tmp_path: Path) -> None:
     (tmp_path / "no.pem").write_text("nothing")
     for name, why in (("no.pem", "no certificates in it"), ("missing.pem", "No such file or directory")):
-        gateway = create("operator", {**smpp_block(2775), "tls": "true", "ca_file": name, "folder": tmp_path})
+        gateway = create("operator", {**smpp_block(2775), "tls": "true", "ca": name, "folder": tmp_path})
         with pytest.raises(InvalidInput) as caught:
             asyncio.run(gateway.open())
         assert str(caught.value.problems[0].message) == (
-            f"gateways.operator.ca_file: {tmp_path / name} cannot be read: {why}"
+            f"gateways.operator.ca: {tmp_path / name} cannot be read: {why}"
         )
 
 

@@ -319,9 +319,9 @@ def _not_bound(error: NotBound) -> Outcome:
 
 def _trust(name: str, block: SmppBlock) -> ssl.SSLContext:
     """The roots that the certificate is verified with. Raises ``InvalidInput`` where the file is none."""
-    if block.ca_file is None:
+    if block.ca is None:
         return ssl.create_default_context()
-    path = block.folder / block.ca_file
+    path = block.folder / block.ca
     try:
         return ssl.create_default_context(cafile=str(path))
     except OSError as error:  # an SSLError is one too
@@ -330,4 +330,4 @@ def _trust(name: str, block: SmppBlock) -> ssl.SSLContext:
             if not isinstance(error, ssl.SSLError) and error.strerror
             else "no certificates in it"
         )
-        raise InvalidInput(block_problem(name, "ca_file", f"{path} cannot be read: {why}")) from error
+        raise InvalidInput(block_problem(name, "ca", f"{path} cannot be read: {why}")) from error

@@ -114,9 +114,10 @@ class SmppBlock(GatewayBlock):
     host: Annotated[str, AfterValidator(checked_host)] = Field(description="The operator's host")
     port: int = Field(2775, ge=1, le=65_535, description="Its port")
     tls: bool = Field(False, description="Connect with TLS; the certificate is always verified")
-    ca_file: Path | None = Field(
+    ca: Path | None = Field(
         None,
-        description="Root certificates, if the operator has its own; relative to the settings file",
+        description="Certificates (PEM) of the operator's own authority instead of the system's, relative to the"
+        " settings",
     )
     server_name: str | None = Field(None, description="The name in the certificate, if it is not `host`")
     system_id: Annotated[Ascii, Field(min_length=1, max_length=64)] = Field(description="Account name")
@@ -157,6 +158,6 @@ class SmppBlock(GatewayBlock):
 
     @model_validator(mode="after")
     def _fits_together(self) -> SmppBlock:
-        if not self.tls and (self.ca_file or self.server_name):
-            raise ValueError("ca_file and server_name need `tls: true`")
+        if not self.tls and (self.ca or self.server_name):
+            raise ValueError("ca and server_name need `tls: true`")
         return self
