@@ -186,7 +186,8 @@ class OneTimePasswords:
         return countries
 
     def _digest(self, use: str, address: str, code: str) -> str:
-        return hmac.digest(self._secret, "\0".join((use, address, code)).encode(), "sha256").hex()
+        text = "\0".join((use, address, code))
+        return hmac.digest(self._secret, text.encode("utf-8", "replace"), "sha256").hex()
 
     def _message(self, begun: SentCode, address: str, where: Address, body: str) -> NewAnswer:
         return NewAnswer(

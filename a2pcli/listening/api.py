@@ -8,11 +8,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, InvalidInput, LedgerError, LedgerUnavailable, Problem
-from a2pcli.listening.bodies import AGAIN, LARGEST, headers_of
+from a2pcli.listening.bodies import AGAIN, LARGEST, Json, headers_of
 from a2pcli.listening.documents import Gives
 from a2pcli.listening.gate import refused
 from a2pcli.listening.listener import Busy
@@ -125,7 +125,7 @@ class Endpoint:
         except Exception as error:
             notices.note(f"'{self.wanted}': a request failed: {type(error).__name__}")
             return refused(500, "internal", "this is a fault of a2pcli; the log names it")
-        return found if isinstance(found, Response) else JSONResponse(dict(found))
+        return found if isinstance(found, Response) else Json(dict(found))
 
     def _of_ledger(self, error: LedgerError) -> Response:
         problem = error.problems[0]
@@ -141,4 +141,4 @@ def of_input(error: A2PError) -> Response:
         for one in error.problems
     ]
     first = found[0] if found else {"code": "invalid", "message": "not accepted"}
-    return JSONResponse({"error": first["code"], "message": first["message"], "problems": found}, 400)
+    return Json({"error": first["code"], "message": first["message"], "problems": found}, 400)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope
@@ -57,6 +58,15 @@ def _too_long(largest: int) -> Response:
 def said(status: int, text: str, headers: Mapping[str, str] | None = None) -> Response:
     """A response of one sentence."""
     return PlainTextResponse(text + "\n", status, dict(headers or {}))
+
+
+class Json(JSONResponse):
+    """A JSON document. What it repeats of a request may hold halves of characters, which become question marks."""
+
+    def render(self, content: Any) -> bytes:
+        """Return the body."""
+        text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return text.encode("utf-8", "replace")
 
 
 def headers_of(scope: Scope) -> dict[str, str]:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from a2pcli.config.values import parse_rate
-from a2pcli.listening.bodies import path_of
+from a2pcli.listening.bodies import Json, path_of
 from a2pcli.listening.limits import Limits
 from a2pcli.listening.signatures import SIGNATURE, TOKEN, Signatures, Signed
 
@@ -30,7 +30,7 @@ MOST_SIGNERS = 10_000
 
 def refused(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
     """A refusal as programs read it."""
-    return JSONResponse({"error": code, "message": message}, status, dict(headers or {}))
+    return Json({"error": code, "message": message}, status, dict(headers or {}))
 
 
 def too_often(seconds: int) -> Response:

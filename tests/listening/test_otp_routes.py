@@ -95,6 +95,19 @@ def test_without_the_scope_nobody_sends_codes(here: InProcess) -> None:
             assert here.ask("POST", path, headers=headers, json={"to": "+447911123456"}).status_code == status
 
 
+@pytest.mark.parametrize("text", ["\ud83d", "a\0b \ud800", "\u202e", "😀" * 300])
+def test_damaged_texts_are_refused_or_wrong_codes_and_no_fault(here: InProcess, text: str) -> None:
+    here.ask("POST", "/otp", headers=BEARER, json={"to": "+447911123456"})
+
+    def ask(path: str, document: dict[str, str]) -> int:
+        body = json.dumps(document).encode()
+        return here.ask("POST", path, headers=BEARER, content=body).status_code
+
+    assert ask("/otp/verify", {"to": "+447911123456", "code": text}) == 200
+    assert ask("/otp", {"to": text, text: "x"}) == 400
+    assert ask("/otp", {"to": "+447911123456", "for": "x", "language": text}) in (200, 429)
+
+
 class Hears:
     """A gateway on whose connection replies come, too."""
 

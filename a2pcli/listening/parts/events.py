@@ -16,7 +16,7 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from a2pcli.actions.event_following import EventFollower
@@ -32,7 +32,7 @@ from a2pcli.actions.events import conflict, event_document, new_document, now_ms
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, InvalidInput, LedgerError, Problem
 from a2pcli.listening.api import Answer, Asked, Endpoint, of_input
-from a2pcli.listening.bodies import AGAIN, headers_of, path_of
+from a2pcli.listening.bodies import AGAIN, Json, headers_of, path_of
 from a2pcli.listening.documents import (
     Error,
     Event,
@@ -244,7 +244,7 @@ class Events(Endpoint):
         if isinstance(body, Response):
             return body
         if source == "woocommerce" and body.startswith(b"webhook_id=") and body[11:].isdigit():
-            return JSONResponse({"state": "ready"})  # the unsigned call by which a new webhook is tried
+            return Json({"state": "ready"})  # the unsigned call by which a new webhook is tried
         query = scope["query_string"].decode("latin-1")
         target = path_of(scope, listener.prefix) + (f"?{query}" if query else "")
         call = Call.at_now(scope["method"], listener.public_url + target, headers_of(scope), body)
@@ -275,12 +275,12 @@ class Events(Endpoint):
             self._listener.notices.note(f"event {rule.name}: not taken: {error.problems[0].message}")
             return of_input(error)
         if not news:
-            return JSONResponse({"name": rule.name, "state": "ignored"})
+            return Json({"name": rule.name, "state": "ignored"})
         found = await self._stored(news)
         if isinstance(found, Response):
             return found
         documents = [new_document(one) for one in found]
-        return JSONResponse(documents[0] if not isinstance(data, list) else {"events": documents}, 202)
+        return Json(documents[0] if not isinstance(data, list) else {"events": documents}, 202)
 
     async def _asked(self, asked: Asked) -> Answer:
         """Take an event; it is stored before the answer, and its message leaves within a moment."""
@@ -308,9 +308,9 @@ class Events(Endpoint):
         if wait:
             settled = await self._waited(added, wait)
             if settled is not None:
-                return JSONResponse({**settled, "is_new": added.is_new}, 200)
+                return Json({**settled, "is_new": added.is_new}, 200)
         document = new_document(added)
-        return JSONResponse(document, 202 if document["state"] == "waiting" else 200)
+        return Json(document, 202 if document["state"] == "waiting" else 200)
 
     def _tried(self, rule: EventRule, new: NewTrigger) -> Mapping[str, Any]:
         from a2pcli.actions.events import tried_document

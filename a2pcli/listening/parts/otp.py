@@ -6,12 +6,13 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from a2pcli.actions.otp import USE, OneTimePasswords, OtpResult, alarmed, delivery
 from a2pcli.errors import InvalidInput, Problem
 from a2pcli.listening.api import Answer, Asked, Endpoint
+from a2pcli.listening.bodies import Json
 from a2pcli.listening.documents import CodeDecided, CodeEntered, CodeRefused, CodeSent, CodeWanted, Gives
 from a2pcli.listening.listener import Part
 from a2pcli.reporting.values import iso
@@ -127,10 +128,10 @@ def _sent(result: OtpResult) -> Response:
             next_at=iso(result.code.next_at),
             attempts_left=result.code.attempts_left,
         )
-        return JSONResponse(document)
+        return Json(document)
     seconds = result.seconds
     headers = {} if seconds is None else {"Retry-After": str(seconds)}
     status = {"gateway": 502, "country": 403}.get(str(result.reason), 429)
     until = None if result.until is None else iso(result.until)
     refused = CodeRefused(sent=False, error=result.reason, message=result.sentence, next_at=until)
-    return JSONResponse(refused, status, headers)
+    return Json(refused, status, headers)
