@@ -28,7 +28,7 @@ _OF_EVERY_GATEWAY = frozenset(
     {"type", "rate", "quota", "concurrency", "timeout", "sender", "engine", "ca", "folder"}
 )
 _EACH_ITS_OWN = frozenset({"simulator", "outbox", "console"})
-"""Types that have no account at a provider: each block is one of its own, whatever else it says."""
+"""Types that have no account at a provider: each block is one of its own, unless it names another (``account``)."""
 _ACCOUNT: dict[str, tuple[str, ...]] = {
     "postmark": ("token",),
     "ses": ("region", "access_key_id", "profile"),
@@ -153,7 +153,7 @@ def _identity(name: str, kind: str, settings: Mapping[str, Any]) -> tuple[str, A
         values = [str(settings.get(key)) for key in _ACCOUNT[kind]]
         return "", values[0] if len(values) == 1 else values
     if kind in _EACH_ITS_OWN:
-        return "", name
+        return "", str(settings.get("account") or name)
     if kind == "smpp":
         host, port = str(settings.get("host", "")).strip().lower(), str(settings.get("port") or 2775)
         return f"{host}:{port}", str(settings.get("system_id"))

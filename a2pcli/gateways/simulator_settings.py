@@ -151,6 +151,10 @@ class SimulatorBlock(GatewayBlock):
     """Settings of the simulator."""
 
     seed: str = Field("1", description="Random seed: the same seed gives the same results")
+    account: str | None = Field(
+        None,
+        description="Account that it sends from, whose rate and quotas its blocks share. Default: one of its own",
+    )
     batch: int = Field(1, ge=1, le=1000, description="Messages in one request")
     latency: Latency = Field(default_factory=Latency, description="How long answers take")
     mix: Mix = Field(default_factory=Mix, description="Shares of the results")

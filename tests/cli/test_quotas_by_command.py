@@ -134,9 +134,9 @@ def test_gateways_lists_quotas(shop: Project) -> None:
 ROUTE = """\
 region: GB
 gateways:
-  a: {{type: simulator, seed: "1", latency: {{median: 0, p95: 0}}, quota: 20/day}}
+  a: {{type: simulator, account: "1", latency: {{median: 0, p95: 0}}, quota: 20/day}}
   b: {{type: simulator, seed: "2", latency: {{median: 0, p95: 0}}}}
-  mail: {{type: simulator, seed: "{account}", latency: {{median: 0, p95: 0}}{mail}}}
+  mail: {{type: simulator, account: "{account}", latency: {{median: 0, p95: 0}}{mail}}}
 routes: {{main: {route}}}
 """
 
