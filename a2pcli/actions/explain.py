@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from a2pcli.errors import UsageError
+from a2pcli.errors import Problem, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,6 +31,9 @@ def explain(
     """
     from a2pcli.addresses.phone.numbers import PhonePolicy
 
+    if not number.strip():
+        hint = "for example: a2pcli explain '+44 7911 123456'"
+        raise UsageError(Problem("name a phone number, an email address or a chat id", hint=hint))
     settings = project.settings()
     policy = PhonePolicy(
         region=region or settings.settings.region, allow_fictional=True, allow_fixed_line=True

@@ -95,6 +95,13 @@ class Asking:
         run, asked = self.of_channel(channel)
         return other_forms.refused_of_plan(self.connection, run, candidates, asked, self.now)
 
+    def refused_waiting(
+        self, channel: str | None, candidates: Iterable[other_forms.Candidate]
+    ) -> dict[int, Reason]:
+        """Return the same for rows that waited: what the query that found them could not compare."""
+        run, asked = self.of_channel(channel)
+        return other_forms.refused(self.connection, run, candidates, asked, self.now)
+
     def over(
         self, rows: Sequence[tuple[int, str, int | None, tuple[str, ...]]]
     ) -> dict[int, tuple[str, str]]:
@@ -200,33 +207,3 @@ def stopped_waiting(row: Any, beside: Beside) -> Stopped:
 
 SkippedFresh: TypeAlias = "tuple[Fresh, str, str | None, str | None]"
 """A message without attempts, and why it is skipped: reason, detail, rule."""
-
-
-def sorted_out(
-    asking: Asking, rows: Sequence[Fresh], others: Mapping[int, tuple[str, ...]]
-) -> tuple[list[Fresh], list[SkippedFresh]]:
-    """Split messages into those that may be sent and those to skip. ``others``: their other addresses, by id."""
-    refused: dict[int, tuple[str, str | None, str | None]] = {}
-    for channel in {row.channel for row in rows}:  # a single channel, except in runs of several channels
-        mine = [row for row in rows if row.channel == channel]
-        reasons = asking.refused(channel, [_candidate(row, others[row.id]) for row in mine])
-        for id, reason in reasons.items():
-            refused[id] = str(reason), refusals.DETAILS.get(reason), refusals.RULES.get(reason)
-    if asking.windows:
-        closed = asking.outside(
-            Written(row.id, row.address, row.channel, row.content, row.route) for row in rows
-        )
-        refused |= dict.fromkeys(closed - refused.keys(), (str(Reason.OUTSIDE_WINDOW), CLOSED, None))
-    if asking.caps:
-        asked = [(row.id, row.address, row.clock, others[row.id]) for row in rows if row.id not in refused]
-        for id, (rule, detail) in (asking.over(asked) if asked else {}).items():
-            refused[id] = str(Reason.CAPPED), detail, rule
-    good = [row for row in rows if row.id not in refused] if refused else list(rows)
-    return good, [(row, *refused[row.id]) for row in rows if row.id in refused] if refused else []
-
-
-def _candidate(row: Fresh, others: tuple[str, ...]) -> other_forms.Candidate:
-    return other_forms.Candidate(row.id, row.address, row.sender, True, row.consent_until, others)
-
-
-__all__ = ["CLOSED", "Asking", "SkippedFresh", "Stopped", "Written", "sorted_out"]

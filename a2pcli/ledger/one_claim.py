@@ -13,19 +13,19 @@ from sqlalchemy.engine import Connection
 
 from a2pcli.addresses.kinds import Kind
 from a2pcli.channels import kind_of_channel
-from a2pcli.ledger import caps, clocks, erased, other_forms, refusals
+from a2pcli.ledger import caps, clocks, other_forms, refusals
 from a2pcli.ledger.alternatives import Alternative
 from a2pcli.ledger.asking_again import (
     Asking,
     SkippedFresh,
     Stopped,
-    sorted_out,
     stopped_fresh,
     stopped_waiting,
 )
 from a2pcli.ledger.attempt_ids import is_later
 from a2pcli.ledger.binding import Binding
 from a2pcli.ledger.channel_ways import needs_of_waiting, ways_of_fresh, ways_of_waiting
+from a2pcli.ledger.claim_checks import sorted_fresh, sorted_waiting
 from a2pcli.ledger.claimed_messages import Way, by_their_own_ways, claimed_messages
 from a2pcli.ledger.fallbacks import as_next, follow_skipped
 from a2pcli.ledger.intents import (
@@ -52,7 +52,6 @@ from a2pcli.ledger.plan_store import End
 from a2pcli.ledger.records import Claimed, Run
 from a2pcli.ledger.statements import PreparedQuery
 from a2pcli.ledger.tables import attempts
-from a2pcli.ledger.waiting_checks import sorted_waiting
 from a2pcli.messages import State
 from a2pcli.reasons import Reason
 
@@ -210,16 +209,11 @@ class Claim:
     def _take_fresh(self, rows: Sequence[Fresh]) -> None:
         """Claim the rows that may be sent, and skip the others with their reason."""
         others = {row.id: other_forms.others_of(row.others) for row in rows}
-        asked = [(row.id, row.address, others[row.id]) for row in rows] if self.asking.erasures else ()
-        gone = self.asking.erased(asked)
-        if gone:
-            reason = str(Reason.ERASED)
-            nameless: list[SkippedFresh] = [
-                (row, reason, None, erased.RULE) for row in rows if row.id in gone
-            ]
+        good, skipped = sorted_fresh(self.asking, rows, others)
+        nameless = [one for one in skipped if one[1] == Reason.ERASED]
+        if nameless:
             self._skip_fresh(nameless, nameless=True)
-            rows = [row for row in rows if row.id not in gone]
-        good, skipped = sorted_out(self.asking, rows, others)
+            skipped = [one for one in skipped if one[1] != Reason.ERASED]
         taken = claim_fresh(self.connection, self.run, good, self.now)
         if len(taken) < len(good):
             ids = {row.id for row in taken}

@@ -9,6 +9,7 @@ from typing import Any
 from a2pcli.addresses.any_address import any_address, of_phone
 from a2pcli.addresses.handle import NETWORKS, read_handle
 from a2pcli.addresses.kinds import Address, Kind
+from a2pcli.addresses.phone.any_number import SHORT_CODE
 from a2pcli.addresses.phone.numbers import PhonePolicy, normalise
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger.alternatives import by_another_channel
@@ -70,8 +71,15 @@ class Explanation:
         return any(one.holds(self.now) for one in self.suppressions)
 
     @property
+    def is_short_code(self) -> bool:
+        """Whether it is a short code: people do not have them, and a STOP may come from one."""
+        return self.judged.type == SHORT_CODE
+
+    @property
     def problem(self) -> str | None:
-        """Why the text is not a valid address, or None."""
+        """Why nothing can be sent to what was asked for, or None."""
+        if self.is_short_code:
+            return "nothing can be sent to a short code"
         if self.number is not None or self.judged.reason is None:
             return None
         detail = f"; {self.judged.detail}" if self.judged.detail else ""
@@ -99,7 +107,7 @@ def explain(
     # Rows that did not become an address hold what was typed: as asked, or the digits after the country.
     cells = [
         asked.strip(),
-        *(_national(judged.address) if judged.address and judged.kind is Kind.PHONE else ()),
+        *(_national(judged.address) if judged.address and judged.address.startswith("+") else ()),
     ]
     entries = ledger.messages.history(
         number or "", run=run, cells=[cell for cell in dict.fromkeys(cells) if cell]
@@ -176,7 +184,9 @@ def nothing_known(asked: str, policy: PhonePolicy) -> Explanation:
 def _judged(asked: str, policy: PhonePolicy) -> Address:
     """What was asked for, judged as an address of the kind that it looks like."""
     found = any_address(asked, policy.region)
-    return of_phone(normalise(asked, policy)) if found.kind is Kind.PHONE else found
+    if found.kind is not Kind.PHONE or found.type == SHORT_CODE:
+        return found
+    return of_phone(normalise(asked, policy))
 
 
 def _chat_id(ledger: Ledger, asked: str) -> Address | None:

@@ -13,6 +13,7 @@ import pytest
 
 sys.path.append(str(Path(__file__).parents[1] / "reporting"))
 
+from clikit import Project
 from reportkit import number, plan, send
 from runkit import Cli
 from runkit import cli as cli
@@ -61,7 +62,7 @@ def test_explain_without_a_ledger_answers_and_makes_none(cli: Cli, tmp_path: Pat
 def test_explain_of_no_number_says_why(cli: Cli, sent: Run) -> None:
     said = cli("explain", "hello")
     assert said.status == 0
-    assert "cannot be messaged" in said.out
+    assert "no phone number, email address or chat id" in said.out
 
 
 def test_explain_of_an_unknown_run_is_a_wrong_command_line(cli: Cli, sent: Run) -> None:
@@ -234,3 +235,28 @@ def test_a_gateway_that_cannot_be_opened_is_exit_status_5(cli: Cli, sent: Run, t
 def test_reconcile_of_an_unknown_run_is_a_wrong_command_line(cli: Cli, sent: Run) -> None:
     assert cli("reconcile", "r0000000").status == 2
     assert cli("reconcile", sent.id, "--as", "maybe").status == 2
+
+
+@pytest.mark.parametrize(
+    ("asked", "says"),
+    [
+        ("12345", "12345  a short code: nothing can be sent to it; a STOP from it counts"),
+        ("12", "12  no phone number, email address or chat id: too short to be a phone number"),
+        ("ACME", "ACME  no phone number, email address or chat id: letters in the number"),
+        ("@anna", "@anna  no phone number, email address or chat id: a chat id needs its network in front"),
+    ],
+)
+def test_what_no_message_can_go_to_is_said_in_a_sentence(project: Project, asked: str, says: str) -> None:
+    project.write("a2pcli.yaml", "region: GB\n")
+    project.run("ledger", "create")
+    assert says in project.run("explain", asked).out
+
+
+def test_a_short_code_that_opted_out_is_explained(project: Project) -> None:
+    project.write("a2pcli.yaml", "region: GB\n")
+    project.run("ledger", "create")
+    assert project.run("optout", "reply", "60777", "STOP").status == 0
+    told = project.run("explain", "60777")
+    assert "on the suppression list since" in told.out
+    assert project.run("explain", "60777", "--json").json["suppressed"] is True
+    assert project.run("explain", " ").status == 2

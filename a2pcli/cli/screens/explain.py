@@ -36,7 +36,12 @@ def explanation_screen(
     for one in told.messages:
         pieces += [Text(), *_message(one, shown)]
     if not told.messages:
-        pieces.append(Text("not in any run of this ledger"))
+        what = (
+            "no run of this ledger has a row with it"
+            if told.number is None
+            else "not in any run of this ledger"
+        )
+        pieces.append(Text(what))
     pieces += _outside(told)
     if would is not None:
         pieces += [Text(), *_now(would, shown)]
@@ -48,7 +53,14 @@ def explanation_screen(
 
 def _title(told: Explanation) -> Text:
     if told.number is None:
-        return Text.assemble((told.asked, "bold"), f"  cannot be messaged: {told.problem}")
+        return Text.assemble(
+            (told.asked, "bold"),
+            f"  no phone number, email address or chat id: {told.judged.detail or told.problem}",
+        )
+    if told.is_short_code:
+        return Text.assemble(
+            (told.number, "bold"), "  a short code: nothing can be sent to it; a STOP from it counts"
+        )
     title = Text(told.number, style="bold")
     known = [word for word in (told.judged.country, told.judged.type) if word]
     if known:

@@ -95,7 +95,7 @@ class HttpGateway:
         try:
             request = self.provider.request(batch)
         except Exception as error:
-            # # The provider could not build the request, so nothing was sent.
+            # The provider could not build the request, so nothing was sent.
             log.warning("gateway %s cannot write a request: %s", self.name, type(error).__name__)
             return of_whole_batch(_UNWRITABLE, len(batch))
         outcomes = await self._once(batch, request)
@@ -145,7 +145,7 @@ class HttpGateway:
             outcome = Outcome(Verdict.REJECTED, cause=Cause.CONTENT, code="unsendable", detail=str(error))
             return of_whole_batch(outcome, len(batch))
         except Exception as error:
-            # # Engines must not raise this, so it is not known what was sent.
+            # Engines must not raise this, so it is not known what was sent.
             log.warning("gateway %s: the engine raised %s", self.name, type(error).__name__)
             return [_unknown(type(error).__name__, "the request failed in an unexpected way")] * len(batch)
         return self._read(batch, response)
@@ -154,7 +154,7 @@ class HttpGateway:
         try:
             outcomes = self.provider.read(batch, response)
         except Exception as error:
-            # # A bug in the provider's reader must not hide that something was sent.
+            # A bug in the provider's reader must not hide that something was sent.
             log.warning("gateway %s cannot read an answer: %s", self.name, type(error).__name__)
             return [_unknown("unreadable", "the answer could not be read")] * len(batch)
         if len(outcomes) != len(batch):
@@ -192,7 +192,7 @@ class HttpGateway:
             response = await self._opened().send(request)
             return self.provider.read_lookup(reference, response)
         except Exception as error:
-            # # Without an answer, the message correctly stays unknown.
+            # Without an answer, the message correctly stays unknown.
             log.warning("gateway %s: look-up failed: %s", self.name, type(error).__name__)
             return None
 

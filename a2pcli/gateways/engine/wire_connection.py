@@ -179,7 +179,7 @@ class Connection(asyncio.Protocol):
         self._stop_timer()
         now = self._loop.time()
         if self._holds_answer() or self._waiter is None:
-            # # The answer was complete, and no request was in progress.
+            # The answer was complete, and no request was in progress.
             if not self._closed_by_us and self._keep_alive:
                 self._habits.hung_up(now - self._answered, now)
             self._release()
@@ -328,7 +328,7 @@ class Connection(asyncio.Protocol):
         if self._waiter is None or self._holds_answer():
             return
         if late > STOPPED:
-            # # This process was stopped (SIGSTOP, or the machine slept). That time does not count, and the answer may
+            # This process was stopped (SIGSTOP, or the machine slept). That time does not count, and the answer may
             # have come: the loop has not read its sockets since it woke.
             self._set_deadline(max(now, self._deadline) + late)
         elif now < self._deadline:

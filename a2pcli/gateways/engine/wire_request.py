@@ -122,7 +122,7 @@ def route_of(url: str) -> Route:
             raise Unsendable("the URL's host is not one that can exist")
         return Route(secure, host, port)
     except ValueError:
-        # # The error's text may contain a password.
+        # The error's text may contain a password.
         raise Unsendable("the URL cannot be read") from None
 
 

@@ -37,7 +37,7 @@ def _readable(compile_: Callable[[Any], Any]) -> AfterValidator:
 
 def _url(source: str) -> str:
     url_template(source)
-    # # The host must not depend on a message: its text would decide where the credentials are sent.
+    # The host must not depend on a message: its text would decide where the credentials are sent.
     start = re.match(r"https?://[^/?#]*", source)
     if start is None or "{" in start[0]:
         raise ValueError("must start with https:// and the name of the host")

@@ -105,7 +105,7 @@ class DeclaredProvider:
             or self._known(answer, answer.data, self._reading) is not None
             or str(answer.response.status) in self._block.statuses
         )
-        # # The status says success, and the answer says neither that nor an error: some messages may have been
+        # The status says success, and the answer says neither that nor an error: some messages may have been
         # accepted.
         if whole.verdict is Verdict.ACCEPTED or (len(batch) > 1 and not is_clear):
             whole = unreadable(answer.response)
@@ -196,7 +196,7 @@ class DeclaredProvider:
         code = safe_code(at(data, reading.code))
         if not _is_a_yes(response.status, reading):
             return by_status(response, code=code)
-        # # The status says success, but the answer lacks what success requires, or says something else.
+        # The status says success, but the answer lacks what success requires, or says something else.
         if verdict is None:
             return unreadable(response)
         return outcome_of("content", code=code or str(response.status))
@@ -227,7 +227,7 @@ class DeclaredProvider:
             by_reference: dict[str | None, Any] = {}
             for item in items:
                 reference = as_text(at(item, self._reading.reference))
-                # # Two answers about one message contradict each other: use neither.
+                # Two answers about one message contradict each other: use neither.
                 by_reference[reference] = NOTHING if reference in by_reference else item
             return [by_reference.get(message.reference, NOTHING) for message in batch]
         return items if len(items) == len(batch) else [NOTHING] * len(batch)

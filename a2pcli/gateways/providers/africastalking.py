@@ -82,7 +82,7 @@ class AfricasTalkingProvider(Provider):
         if isinstance(people, list) and len(people) == 1:
             return self._of_person(message, people[0], response)
         if people == []:
-            # # The reason is given as text; it is used as a code if it is a single word like InvalidSenderId.
+            # The reason is given as text; it is used as a code if it is a single word like InvalidSenderId.
             return self.refused(response, inside(data, "Message"))
         return unreadable(response) if 200 <= response.status < 300 else self.refused(response, None)
 
@@ -135,7 +135,7 @@ class AfricasTalkingProvider(Provider):
     def _of_person(self, message: Message, person: Any, response: HttpResponse) -> Outcome:
         code = safe_code(inside(person, "statusCode"))
         if response.status < 500 and code not in _TAKEN:
-            # # The code 409 comes with HTTP status 409 and is more specific.
+            # The code 409 comes with HTTP status 409 and is more specific.
             return self.refused(response, code)
         if not 200 <= response.status < 300:
             return self.refused(response, None)

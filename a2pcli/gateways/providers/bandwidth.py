@@ -138,7 +138,7 @@ class BandwidthProvider(Provider):
 
 
 def _listed_receipt(one: Mapping[str, Any]) -> tuple[Receipt, ...]:
-    # # ``receiveTime`` is when Bandwidth took the message, not when it arrived.
+    # ``receiveTime`` is when Bandwidth took the message, not when it arrived.
     return told(id=one.get("messageId"), status=one.get("messageStatus"), code=one.get("errorCode"))
 
 

@@ -91,7 +91,7 @@ class BirdProvider(Provider):
                 f"{self._base}/mms", {**data, "subject": subject, "mediaUrls": list(message.media)}
             )
         data["datacoding"] = "unicode" if is_unicode(message) else "plain"
-        # # Bird adds our reference to the URL itself.
+        # Bird adds our reference to the URL itself.
         data["reportUrl"] = self._block.status_callback
         data["validity"] = validity_of(self._block.validity, message)
         return self.post_json(f"{self._base}/messages", data)

@@ -131,7 +131,7 @@ class Provider:
     def refused(self, response: HttpResponse, value: object, *, gateway_id: str | None = None) -> Outcome:
         """Return the outcome of a refusal, by the provider's code, else by the HTTP status."""
         if response.status >= 500:
-            # # Whatever the code: an internal error may come after the message was accepted.
+            # Whatever the code: an internal error may come after the message was accepted.
             return by_status(response)
         code = safe_code(value)
         known = self.codes.get(code or "")

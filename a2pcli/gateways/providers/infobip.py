@@ -184,7 +184,7 @@ class InfobipProvider(Provider):
         since = max(span.since, span.until - LOGGED)
         if listed is Listed.REPLIES:
             end = int(page) if page is not None else span.until
-            # # To the end of its second: what came within it is read again, rather than left out.
+            # To the end of its second: what came within it is read again, rather than left out.
             times = {"receivedSince": utc(since, _MOMENT), "receivedUntil": utc(end + 999, _MOMENT)}
             return self.get(f"{self._base}/sms/1/inbox/logs", {**times, "limit": str(_MOST_CALLBACKS)})
         times = {"sentSince": utc(since, _MOMENT), "sentUntil": utc(span.until, _MOMENT)}

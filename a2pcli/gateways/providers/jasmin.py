@@ -130,7 +130,7 @@ class JasminProvider(Provider):
         fields = {**request.query, **request.form}
         if "message_status" in fields:
             status = fields["message_status"]
-            # # Level 1 is the operator's answer: accepted, or one of its errors.
+            # Level 1 is the operator's answer: accepted, or one of its errors.
             group = "rejected" if status.startswith("ESME_R") and status != "ESME_ROK" else None
             code = status if group else fields.get("err")
             return Callback(one_receipt(request, id=fields.get("id"), status=status, group=group, code=code))

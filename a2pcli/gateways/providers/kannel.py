@@ -95,7 +95,7 @@ class KannelProvider(Provider):
             "X-Kannel-Account": block.account,
             "X-Kannel-Validity": str(math.ceil(validity / 60)) if validity else None,
             "X-Kannel-DLR-Mask": _ASKED_FOR if callback else None,
-            # # Kannel fills in what follows a %, so a % of the URL's own is doubled.
+            # Kannel fills in what follows a %, so a % of the URL's own is doubled.
             "X-Kannel-DLR-URL": f"{callback.replace('%', '%%')}&{_FILLED_IN}" if callback else None,
         }
         headers = self.headers | {key: value for key, value in more.items() if value is not None}
@@ -130,7 +130,7 @@ class KannelProvider(Provider):
         if "status" in fields:
             answer = fields.get("answer", "")
             word, error = _SMPP_STATUS.search(answer), _SMPP_ERROR.search(answer)
-            # # The operator's own word is more exact than the 1 or 2 that Kannel derives from it.
+            # The operator's own word is more exact than the 1 or 2 that Kannel derives from it.
             told = _STATUS.get(fields["status"]) or fields["status"]
             status = word[1] if word and fields["status"] in ("1", "2") else told
             return Callback(

@@ -35,7 +35,7 @@ from a2pcli.messages import Message, Outcome, Verdict
 _HEAD = '<?xml version="1.0" encoding="ISO-8859-1"?>'
 _TEXT, _UNICODE = "1", "9"
 _MOST = 1000
-# # Characters that XML cannot hold, not even as a reference.
+# Characters that XML cannot hold, not even as a reference.
 _NOT_XML = dict.fromkeys((*range(9), 11, 12, *range(14, 32), 65534, 65535))
 
 
@@ -79,7 +79,7 @@ class LinkMobilityProvider(Provider):
         messages = "".join(self._message(place, message) for place, message in enumerate(batch, 1))
         session = _tag("CLIENT", block.username) + _tag("PW", shown(block.password))
         xml = f"{_HEAD}<SESSION>{session}<MSGLST>{messages}</MSGLST></SESSION>"
-        # # Characters outside ISO-8859-1, such as the euro sign, are written as references.
+        # Characters outside ISO-8859-1, such as the euro sign, are written as references.
         body = xml.encode("iso-8859-1", "xmlcharrefreplace")
         return HttpRequest("POST", block.base_url, self.headers, body, block.timeout)
 

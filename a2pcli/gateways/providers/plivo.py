@@ -97,7 +97,7 @@ class PlivoProvider(Provider):
             self._account_url + "Message/",
             {
                 "src": digits(sender) if sender else None,
-                # # The campaign's own sender replaces the Powerpack: Plivo allows only one of them.
+                # The campaign's own sender replaces the Powerpack: Plivo allows only one of them.
                 "powerpack_uuid": None if sender else self._block.powerpack_uuid,
                 "dst": digits(message.to),
                 "text": message.body or None,
@@ -174,7 +174,7 @@ class PlivoProvider(Provider):
 
 
 def _listed_receipt(one: Mapping[str, Any]) -> tuple[Receipt, ...]:
-    # # ``message_time`` is when it was sent, not when it arrived.
+    # ``message_time`` is when it was sent, not when it arrived.
     return told(id=one.get("message_uuid"), status=one.get("message_state"), code=one.get("error_code"))
 
 

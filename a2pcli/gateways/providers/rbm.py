@@ -51,7 +51,7 @@ _DELIVERIES = {
     "DELIVERED": "delivered",
     "READ": "read",
     "TTL_EXPIRATION_REVOKED": "expired",
-    # # Neither delivered nor revoked, as far as Google knows.
+    # Neither delivered nor revoked, as far as Google knows.
     "TTL_EXPIRATION_REVOKE_FAILED": "sent",
 }
 
@@ -179,7 +179,7 @@ class RbmProvider(Provider):
         found = data.get("reachableUsers", [])
         if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
             return None
-        # # An answer without any of RBM's keys is not RBM's.
+        # An answer without any of RBM's keys is not RBM's.
         if not found and not {"reachableUsers", "totalRandomSampleUserCount"} & set(data) and data:
             return None
         return frozenset(numbers) & frozenset(found)

@@ -156,7 +156,7 @@ def _token_of(response: HttpResponse) -> tuple[str, float]:
     if response.status == 200 and good and isinstance(lasts, int | float):
         return str(token), float(lasts)
     if response.status == 429 or response.status >= 500:
-        # # Nothing was sent, so even an unclear failure may be retried.
+        # Nothing was sent, so even an unclear failure may be retried.
         outcome = _not_sent(Cause.TEMPORARY, str(response.status), "Google's token service cannot answer now")
         raise TokenRefused(outcome)
     detail = "Google refused the service account's key" if response.status in (400, 401, 403) else (

@@ -97,7 +97,7 @@ class SinchProvider(Provider):
                 "to": [message.to],
                 "body": body,
                 "client_reference": message.reference,
-                # # Sinch refuses a message that asks for reports without a callback URL.
+                # Sinch refuses a message that asks for reports without a callback URL.
                 "delivery_report": "per_recipient" if callback else None,
                 "callback_url": callback,
             },

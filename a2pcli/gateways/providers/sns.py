@@ -91,7 +91,7 @@ class SnsProvider(AwsProvider):
             return accepted(response, safe_id(found[1].decode("utf-8", "replace")) if found else None)
         code = error_code(response)
         if code in ("InvalidParameter", "ParameterValueInvalid"):
-            # # The sentence contains the number, so it is read but not shown.
+            # The sentence contains the number, so it is read but not shown.
             if _ABOUT_THE_NUMBER.search(response.body[:10_000]):
                 code = "invalid-number"
             elif _ABOUT_THE_SENDER.search(response.body[:10_000]):

@@ -64,7 +64,7 @@ class TelegramProvider(Provider):
             name, block, Capabilities(frozenset({"telegram"}), concurrency=block.concurrency or 20)
         )
         self._block = block
-        # # The API requires the token in the URL.
+        # The API requires the token in the URL.
         self._base = f"{block.base_url.rstrip('/')}/bot{shown(block.bot_token)}"
 
     def request(self, batch: Sequence[Message]) -> HttpRequest:
@@ -189,7 +189,7 @@ def _replies(update: Any) -> Iterator[Reply]:
     person = inside(member, "from", "id")
     is_private = inside(member, "chat", "type") == "private"
     if is_private and person is not None and inside(member, "new_chat_member", "status") == "kicked":
-        # # The person blocked the bot: an opt-out without a text.
+        # The person blocked the bot: an opt-out without a text.
         yield from one_reply(
             sender=f"telegram:{person}",
             to="",

@@ -122,7 +122,7 @@ class TwilioProvider(Provider):
         self._block = block
         base = f"{block.base_url.rstrip('/')}/2010-04-01/Accounts/{block.account_sid}"
         self._messages_url = f"{base}/Messages.json"
-        # # A standard API key may send but not read the account; reading messages proves it as well.
+        # A standard API key may send but not read the account; reading messages proves it as well.
         self._check_url = f"{base}/Messages.json?PageSize=1" if block.api_key_sid else f"{base}.json"
         user, secret = block.account_sid, block.auth_token
         if block.api_key_sid is not None:
@@ -229,7 +229,7 @@ class TwilioProvider(Provider):
                 return self._by_code(response, data.get("error_code"), identifier)
             return outcome_of("accepted", code=None, gateway_id=identifier)
         if response.status >= 500:
-            # # Whatever the code: an internal error may come after the message was accepted.
+            # Whatever the code: an internal error may come after the message was accepted.
             return by_status(response)
         return self._by_code(response, data.get("code"), None)
 

@@ -172,7 +172,7 @@ class VonageProvider(Provider):
         if self._by_messages:
             if 200 <= response.status < 300:
                 return accepted(response, safe_id(data.get("message_uuid")))
-            # # The code follows the # in the error's type, or is its title.
+            # The code follows the # in the error's type, or is its title.
             kind = str(data.get("type") or "").rpartition("#")[2]
             return self.refused(response, safe_code(kind) or data.get("title"))
         parts = data.get("messages")
@@ -287,7 +287,7 @@ class VonageProvider(Provider):
         token = bearer(request.headers.get("authorization", ""))
         if token:
             claims = jwt_claims(token, secret, now)
-            # # Without a hash of the body, a token would be valid for any body.
+            # Without a hash of the body, a token would be valid for any body.
             return claims is not None and (
                 not request.body or is_hash_of(request.body, claims.get("payload_hash"))
             )

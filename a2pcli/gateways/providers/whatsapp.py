@@ -300,7 +300,7 @@ def _replies(value: Mapping[str, Any]) -> Iterator[Reply]:
         )  # fmt: skip
     for wish in _list(value.get("user_preferences")):
         if inside(wish, "category") == "marketing_messages" and inside(wish, "value") == "stop":
-            # # The person pressed "Stop offers and announcements": an opt-out without a text.
+            # The person pressed "Stop offers and announcements": an opt-out without a text.
             yield from one_reply(
                 sender=inside(wish, "wa_id"), to=ours, body=inside(wish, "detail") or "stop",
                 at=inside(wish, "timestamp"), is_opt_out=True,

@@ -257,7 +257,7 @@ class Conversation(asyncio.BufferedProtocol):
             if mail.is_good and rcpt.is_good:
                 self._must_reset = False
                 return None
-            # # RFC 2920 section 3.1: no recipient was accepted, but the server still waits for a message.
+            # RFC 2920 section 3.1: no recipient was accepted, but the server still waits for a message.
             self._write(b".\r\n")
             await self._reply()
         for step, reply in (("mail", mail), ("rcpt", rcpt), ("data", data)):
