@@ -147,9 +147,9 @@ class ConfirmationTexts:
             and self._settings.settings.programmes
         ):
             return ()
-        text = (
-            f"HELP is not answered: the settings do not say {' and '.join(_WORDS[name] for name in missing)}"
-        )
+        words = [_WORDS[name] for name in missing]
+        told = " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+        text = f"HELP is not answered: the settings do not say {told}"
         hint = f"set {', '.join(f'`{name}`' for name in missing)} under `replies: confirmations:`"
         problem = self._settings.problem(text, ("replies",), hint=hint, code="help-answer")
         from dataclasses import replace

@@ -35,7 +35,7 @@ class LiveInbox:
         self._while_doing = while_doing
         self._desk = ReplyDesk(ledger, settings, must_answer=False)
         self._tells = tells_optout(settings)
-        self._replies = self._stopped = self._unreadable = self._told = 0
+        self._replies = self._stopped = self._unreadable = self._unconfirmed = self._told = 0
         self._to_review: list[HandledReply] = []
 
     def keep(
@@ -78,6 +78,10 @@ class LiveInbox:
             tell(
                 f"note: {self._unreadable:,} came from senders without an address to suppress: nothing was done"
             )
+        if self._unconfirmed:
+            tell(
+                f"note: {self._unconfirmed:,} of these opted out from a short code: it counts, and cannot be confirmed"
+            )
         if self._to_review:
             tell(f"{len(self._to_review):,} to review:")
         for one in self._to_review[:SHOWN]:
@@ -105,4 +109,5 @@ class LiveInbox:
         self._replies += len(done) + unreadable
         self._unreadable += unreadable
         self._stopped += sum(map(is_stop, taken))
+        self._unconfirmed += sum(one.is_unconfirmed_stop for one in taken)
         self._to_review += [one for one in done if one.reply.flagged]

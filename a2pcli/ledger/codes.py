@@ -17,10 +17,12 @@ from sqlalchemy.engine import Connection
 
 from a2pcli.addresses.kinds import forms_of
 from a2pcli.dataclass import dataclass
+from a2pcli.delivery import NEGATIVE
 from a2pcli.ledger import audit
 from a2pcli.ledger.core import SubStore
 from a2pcli.ledger.records import now_ms
 from a2pcli.ledger.schema import code_ranges, codes, verified
+from a2pcli.ledger.schema_answers import answers
 from a2pcli.rules.otp_guard import (
     DAY,
     HOUR,
@@ -33,7 +35,7 @@ from a2pcli.rules.otp_guard import (
     ranges_of,
 )
 
-_c, _r, _v = codes.c, code_ranges.c, verified.c
+_c, _n, _r, _v = codes.c, answers.c, code_ranges.c, verified.c
 
 OPEN, VERIFIED, REPLACED, VOID, UNSENT = "open", "verified", "replaced", "void", "unsent"
 STATES = (OPEN, VERIFIED, REPLACED, VOID, UNSENT)
@@ -183,7 +185,7 @@ def _of_address(
         if before["failed"] >= limits.attempts:
             return RefusedCode("attempts", before["expires_at"])
         next_at = before["created_at"] + next_resend(limits.resend, before["sent"]) * 1000
-        if now < next_at:
+        if now < next_at and not _did_not_arrive(connection, before["id"]):
             return RefusedCode("wait", next_at)
     for reason, span, most in (("per-hour", HOUR, limits.per_hour), ("per-day", DAY, limits.per_day)):
         query = select(_c.created_at).where(
@@ -193,6 +195,12 @@ def _of_address(
         if len(times) >= most:
             return RefusedCode(reason, times[-most] + span)
     return None
+
+
+def _did_not_arrive(connection: Connection, id: str) -> bool:
+    """Whether a receipt says that the message with a code did not arrive: its person need not wait for the next."""
+    query = select(_n.delivery).where(_n.key == f"otp:{id}")
+    return connection.execute(query).scalar() in [str(one) for one in NEGATIVE]
 
 
 def _is_known(connection: Connection, address: str) -> bool:

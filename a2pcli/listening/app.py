@@ -66,7 +66,7 @@ class Callbacks:
             return self._refused(name, Refusal.ADDRESS)
         body = await self._bodies.read(scope, receive)
         if isinstance(body, Response):
-            self._notices.note(f"{name}: a request was not taken ({body.status_code})")
+            self._notices.note(f"{name}: a request was not taken: {bytes(body.body).decode().strip()}")
             return body
         query = scope["query_string"].decode("latin-1")
         if method == "GET" and (confirmed := door.confirmation(query)) is not None:

@@ -12,6 +12,7 @@ from a2pcli.contacts.receipt_file import Receipt
 from a2pcli.delivery import Delivery
 from a2pcli.ledger import retention
 from a2pcli.ledger.answers import Answer, NewAnswer
+from a2pcli.ledger.codes import CodeLimits, NewCode, RefusedCode, SentCode
 from a2pcli.ledger.erasure import Person
 from a2pcli.ledger.integrity import check
 from a2pcli.ledger.store import Ledger
@@ -180,3 +181,21 @@ def test_receipts_leave_with_the_person_and_with_old_answers(
     with ledger.reading() as connection:
         assert connection.exec_driver_sql("SELECT count(*) FROM receipts").scalar_one() == 0
     assert not check(ledger.engine).findings
+
+
+def test_a_code_that_did_not_arrive_may_be_followed_by_the_next_at_once(ledger: Ledger) -> None:
+    limits = CodeLimits(valid=300_000, attempts=5, resend=30, per_hour=3, per_day=10)
+
+    def ask(now: int) -> SentCode | RefusedCode:
+        return ledger.codes.begin(NewCode("login", ANN, "GB", "digest"), limits, now=now)
+
+    first = ask(NOW)
+    assert isinstance(first, SentCode)
+    sent(ledger, f"otp:{first.id}", "code-1", kind="otp", purpose="otp")
+    too_soon = ask(NOW + 1000)
+    assert isinstance(too_soon, RefusedCode)
+    assert too_soon.reason == "wait"
+    ledger.receipts.add([receipt("code-1", "undelivered", code="1")], "gw", "f")
+    assert isinstance(ask(NOW + 2000), SentCode)
+    after = ask(NOW + 3000)
+    assert isinstance(after, RefusedCode), "of the second nothing is known"
