@@ -19,6 +19,7 @@ from hypothesis import settings
 
 sys.path.insert(0, str(Path(__file__).parent / "cli"))
 
+import certificates
 import commandline
 import statements
 from clikit import Project
@@ -26,6 +27,7 @@ from postgreskit import running_postgres
 
 commandline.share()
 statements.share()
+certificates.share()
 
 # Hundreds of the processes that tests start import the same modules, and each would compile them again where the
 # environment forbids compiled files, as many a container's does. So are the tests themselves, which

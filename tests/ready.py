@@ -27,6 +27,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
+import certificates
 import commandline
 import statements
 
@@ -122,6 +123,7 @@ def warm_up() -> None:
 
     commandline.share()
     statements.share()
+    certificates.share()
     with tempfile.TemporaryDirectory() as folder:
         _work(Path(folder))
     for name in app.COMMANDS:
