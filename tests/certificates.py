@@ -1,7 +1,7 @@
 """The system's certificates, read once for all HTTP clients of a test process.
 
-httpx reads them for each client that is made, thus for each ``httpx.get``: 30 ms of processor time, a hundred times what
-the request to this machine costs. A client that is given certificates of its own reads them as ever.
+httpx reads them for each client that is made, thus for each ``httpx.get``: 30 ms of processor time, a hundred times
+what the request to this machine costs. A client that is given certificates of its own reads them as ever.
 """
 
 from __future__ import annotations

@@ -24,8 +24,8 @@ from listenkit import PUBLIC, TOKEN, listener, query
 
 from a2pcli.ledger.records import now_ms
 
-PEOPLE = 240
-PAGE = 50
+PEOPLE = 120
+PAGE = 25
 CAMPAIGN = """\
 name: gap
 objective: test

@@ -11,10 +11,11 @@ import sys
 import time
 from collections import Counter
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
+import readykit
 from clikit import Project
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +28,22 @@ def rehearsal(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     import rehearsal as found  # type: ignore[import-not-found]
 
     monkeypatch.setattr(found, "PEOPLE", 100)
+    monkeypatch.setattr(found, "command", lambda *arguments: arguments)
+    begun = SimpleNamespace(Popen=begin, run=run, TimeoutExpired=subprocess.TimeoutExpired)
+    monkeypatch.setattr(found, "subprocess", begun)
+    for limit in ("STARTS_WITHIN", "ANSWERS_WITHIN", "STOPS_WITHIN"):
+        monkeypatch.setattr(found, limit, 120.0)  # others may work on this machine
     return found
+
+
+def begin(arguments: tuple[str, ...], **how: Any) -> subprocess.Popen[Any]:
+    """The listener, begun at once."""
+    return readykit.begin(*arguments, **how)
+
+
+def run(arguments: tuple[str, ...], *, check: bool, **how: Any) -> subprocess.CompletedProcess[Any]:
+    assert not check
+    return readykit.run(*arguments, **how)
 
 
 def rows(project: Project, sql: str) -> list[list[Any]]:
@@ -109,7 +125,7 @@ def test_simulated_people_answer_every_question_of_a_survey(tmp_path: Path, rehe
         arrived = rows(
             project, "SELECT COUNT(*) FROM receipts WHERE run IS NOT NULL AND delivery = 'delivered'"
         )[0][0]
-        until = time.monotonic() + 30
+        until = time.monotonic() + 120
         while time.monotonic() < until:
             answered = rows(project, "SELECT COUNT(*) FROM replies")[0][0]
             if answered >= 2 * arrived:

@@ -158,21 +158,23 @@ def test_with_wait_one_call_stays_until_the_last_window_has_opened(tmp_path: Pat
 
 
 def test_a_slow_run_stops_at_nine_for_those_whose_day_is_over(tmp_path: Path) -> None:
-    """Paced over midnight: New York closes first, Los Angeles goes on, and both end the next day."""
-    made = clocks(("America/New_York", "America/Los_Angeles"))
+    """Paced over midnight: New York closes first, Chicago goes on, and both end the next day."""
+    made = clocks(("America/New_York", "America/Chicago"))
     with open_ledger(tmp_path) as ledger:
-        run = plan(ledger, 150, made)
+        run = plan(ledger, 60, made)
         gateway = Watching()
-        start = at("2027-06-15 23:00")  # 19:00 and 16:00
-        options = SendOptions(rate=Rate(1 / 120, "messages"), wait=True)
+        start = at("2027-06-16 00:40")  # 20:40 and 19:40
+        options = SendOptions(rate=Rate(1 / 150, "messages"), wait=True)
         assert run_through(ledger, run, gateway, start, options).ended is Ended.FINISHED
         hours_of(gateway, run, made)
         by_zone = {1: set(), 2: set()}  # type: dict[int, set[int]]
         for number, moment in gateway.at.items():
             by_zone[int(number[5:]) % 2 + 1].add(moment)
-        closed = at("2027-06-16 01:00")
-        assert max(one for one in by_zone[1] if one < at("2027-06-16 11:00")) < closed
-        assert any(closed < one < at("2027-06-16 04:00") for one in by_zone[2])
+        closed, later, opens = (at(f"2027-06-16 {hour}:00") for hour in ("01", "02", "12"))
+        assert max(one for one in by_zone[1] if one < opens) < closed
+        assert any(closed < one < later for one in by_zone[2])
+        assert max(one for one in by_zone[2] if one < opens) < later
+        assert all(max(zone) > opens for zone in by_zone.values())
 
 
 def test_a_message_that_was_claimed_in_time_does_not_leave_too_late(tmp_path: Path) -> None:
