@@ -211,7 +211,10 @@ def needed_event_rules(settings: LoadedSettings) -> EventRules:
 
 
 def moment_of(text: str) -> int | None:
-    """Return a time (ISO 8601, or Unix time in seconds or milliseconds) in UTC milliseconds; None if it is none."""
+    """Return a time (ISO 8601, or Unix time in seconds or milliseconds) in UTC milliseconds; None if it is none.
+
+    A time before 1970, such as the year 1 of a clock that was never set, counts as the beginning of 1970.
+    """
     try:
         number = float(text)
     except ValueError:
@@ -219,7 +222,8 @@ def moment_of(text: str) -> int | None:
             found = datetime.fromisoformat(text)
         except ValueError:
             return None
-        return round((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp() * 1000)
+        moment = (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+        return max(0, round(moment * 1000))
     if not 0 <= number < 1e14:
         return None
     return round(number if number >= 1e11 else number * 1000)

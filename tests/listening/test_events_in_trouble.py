@@ -101,3 +101,12 @@ def test_what_is_said_of_a_wrong_time_has_no_data_of_the_event(shop: Project) ->
     assert (ran.status, ran.err.strip()) == (
         3, "time: `at` is not a time; it takes ISO 8601 or Unix time",
     )  # fmt: skip
+
+
+def test_the_time_of_a_clock_that_was_never_set_is_too_old_and_can_be_exported(shop: Project) -> None:
+    data = {"id": 1, "phone": "07911123456", "name": "Ann", "at": "0001-01-01T00:00:00+02:00"}
+    ran = shop.run("trigger", "paid", "--data", json.dumps(data), "--json")
+    assert (ran.status, ran.json["state"]) == (4, "expired")
+    exported = shop.run("people", "export", "07911123456")
+    assert (exported.status, exported.err) == (0, "")
+    assert "1970-01-01" in exported.out
