@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from a2pcli.actions.surveys import ReadySurvey, load_surveys, survey_named
 from a2pcli.addresses.kinds import masked
-from a2pcli.config.surveys import Question, bounds
+from a2pcli.config.surveys import FOLDER, Question, bounds
 from a2pcli.dataclass import dataclass
+from a2pcli.errors import Problem, UsageError
 from a2pcli.ledger.records import now_ms
 from a2pcli.ledger.surveys import OPEN, STATES
 
@@ -127,9 +128,15 @@ def listed(project: Project) -> list[SurveyLine]:
 
 def results(project: Project, name: str, *, whole: bool = False) -> SurveyResults:
     """The results of a survey so far. ``whole``: addresses as they are, not masked. Raises ``UsageError`` if there is
-    no such survey."""
-    found = survey_named(project.settings(), name)
+    no such survey, or its file is gone."""
+    settings = project.settings()
     with project.existing_ledger() as ledger:
+        if ledger is not None and name in ledger.surveys.names() and name not in load_surveys(settings):
+            hint = f"restore {FOLDER}/{name}.yaml: it says what the questions are"
+            raise UsageError(
+                Problem(f"the file of the survey '{name}' is gone", hint=hint, code="unknown-survey")
+            )
+        found = survey_named(settings, name)
         if ledger is None:
             return _results(found, [], [], 0, whole)
         return _results(

@@ -63,16 +63,18 @@ Secrets = Annotated[
 class Digest(Strict):
     """How events are gathered into one message."""
 
-    every: Span = Field(description="From the first event of a person on: `10 min`")
-    key: Expression | None = Field(None, description="What it is by, besides the person: `order_id`")
-    join: str = Field(", ", max_length=20, description="What stands between two events in `{{ events }}`")
+    every: Span = Field(description="How long to gather, from a person's first event on: `10 min`")
+    key: Expression | None = Field(
+        None, description="An expression, each value of which has a digest of its own: `order_id`"
+    )
+    join: str = Field(", ", max_length=20, description="Separator between two events in `{{ events }}`")
 
 
 class EventCap(Strict):
     """How many messages leave at most, by device or whatever else sends the events."""
 
     most: Cap = Field(description="Like `5 per 1 h`")
-    per: Expression = Field(description="What it counts by: an expression, like `device`")
+    per: Expression = Field(description="What to count by: an expression, like `device`")
 
 
 def _digest(typed: object) -> object:
@@ -90,7 +92,7 @@ class Event(Strict):
     )
     secret: Secrets = Field(
         default_factory=list,
-        description="Where the provider's secret is, as `${NAME}`; or a list of two while it is changed",
+        description="The provider's secret, as `${NAME}`; or a list of two while you change it",
     )
     only: Expression | None = Field(
         None, description="Events for which this is empty or false are ignored: `type == 'invoice.paid'`"
@@ -106,7 +108,7 @@ class Event(Strict):
     time: Expression | None = Field(
         None, description="When it happened: ISO 8601, or Unix time. Default: when it came"
     )
-    expires: Span = Field("1 day", description="An event this long ago causes no message")
+    expires: Span = Field("1 day", description="An event that is older causes no message")
     digest: Annotated[Digest, BeforeValidator(_digest)] | None = Field(
         None, description="Gather the events of a person: `10 min`, or a mapping"
     )
@@ -129,7 +131,7 @@ class Broker(Strict):
     )
     tls: YesNo = Field(True, description="Whether the connection is encrypted")
     username: Text | None = Field(None, description="The user name")
-    password: EnvironmentName | None = Field(None, description="Where the password is, as `${NAME}`")
+    password: EnvironmentName | None = Field(None, description="The password, as `${NAME}`")
     client_id: Text = Field(
         "a2pcli", description="The broker keeps messages for this name while `a2pcli listen` is down"
     )

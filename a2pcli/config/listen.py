@@ -87,22 +87,23 @@ Network = Annotated[str, AfterValidator(_network), WithJsonSchema({"type": "stri
 
 
 class Token(Strict):
-    """Whoever has one of its secrets may use the routes of its scopes."""
+    """A token: anybody who has one of its secrets may use the routes of its scopes."""
 
     secret: Annotated[
         list[EnvironmentName], BeforeValidator(lambda typed: [typed] if isinstance(typed, str) else typed)
     ] = Field(
         default_factory=list,
-        description="Where its secret is, as `${NAME}`; or a list of two, both valid, while it is changed",
+        description="Its secret, as `${NAME}`; or a list of two, both valid, while you change it",
     )
     file: Text | None = Field(
-        None, description="File with its secrets, one a line, all valid; read again whenever it changes"
+        None, description="File with its secrets, one per line, all valid; read again when it changes"
     )
-    scopes: list[TokenScope] = Field(min_length=1, description="What it may be used for")
+    scopes: list[TokenScope] = Field(min_length=1, description="What the token may be used for")
     signed: YesNo = Field(
-        False, description="Accept only requests signed with the secret (HMAC), so that it never travels"
+        False,
+        description="Accept only requests signed with the secret (HMAC), so that the secret is never sent",
     )
-    rate: Pace | None = Field(None, description="Requests that it may make, like `50/s`; default: `100/s`")
+    rate: Pace | None = Field(None, description="Maximum rate of its requests, like `50/s`; default: `100/s`")
 
     @model_validator(mode="after")
     def _has_secret(self) -> Token:
@@ -116,13 +117,13 @@ class ListenSettings(Strict):
 
     public_url: PublicUrl | None = Field(
         None,
-        description="The URL under which providers reach the listener, before `/callbacks/`: "
+        description="The URL at which providers reach the listener, up to `/callbacks/`: "
         "`https://hooks.example.com`. Some signatures cover the whole URL",
     )
     secrets: dict[str, EnvironmentName] = Field(
         default_factory=dict,
-        description="By gateway: where the secret in its callback URL is, as `${NAME}`, for providers that do not "
-        "sign; for WhatsApp and Messenger the token to verify the webhook with",
+        description="By gateway: the secret in its callback URL, as `${NAME}`, for providers that do not sign; for "
+        "WhatsApp and Messenger, the verify token of the webhook",
     )
     unsigned: list[Text] = Field(
         default_factory=list,
@@ -132,7 +133,8 @@ class ListenSettings(Strict):
     allow_ips: dict[str, list[Network]] = Field(
         default_factory=dict,
         description="By gateway: the network addresses from which its provider calls, like `[203.0.113.0/24]`. "
-        "Others are refused; it is the only proof where the provider neither signs nor takes a secret in its URL",
+        "Requests from other addresses are refused; use it alone only if the provider neither signs nor takes a "
+        "secret in its URL",
     )
     certificates: Text = Field(
         ".a2pcli/certificates",
@@ -145,7 +147,7 @@ class ListenSettings(Strict):
     )
     proxies: list[Network] = Field(
         default_factory=list,
-        description="Addresses of reverse proxies whose `X-Forwarded-For` is believed, like `127.0.0.1`",
+        description="Addresses of reverse proxies whose `X-Forwarded-For` is trusted, like `127.0.0.1`",
     )
     traces: TracesUrl | None = Field(
         None,
@@ -154,6 +156,6 @@ class ListenSettings(Strict):
     )
     per_address: Pace = Field(
         "20/s",
-        description="Requests, other than callbacks, that one network address may make",
+        description="Maximum rate of requests, other than callbacks, from one network address",
         validate_default=True,
     )

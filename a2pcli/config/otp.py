@@ -33,7 +33,7 @@ class OtpSettings(Strict):
 
     secret: EnvironmentName | None = Field(
         None,
-        description="Where the key is that codes are stored with (as HMAC), as `${NAME}`: at least 32 characters"
+        description="The key of the HMAC by which codes are stored, as `${NAME}`: at least 32 characters"
         " (`openssl rand -hex 32`)",
     )
     gateway: Text | None = Field(
@@ -41,9 +41,7 @@ class OtpSettings(Strict):
     )
     channel: Channel = Field("sms", description="Channel that codes are sent by")
     sender: Text | None = Field(None, description="Sender of codes; default: the gateway's")
-    service: Text | None = Field(
-        None, description="What the code is for, as people know it: your company or app"
-    )
+    service: Text | None = Field(None, description="Your company or app, by the name that people know")
     text: Template = Field(
         TEXT, description="Text of the message: a template with `code`, `service` and `minutes`"
     )
@@ -52,16 +50,16 @@ class OtpSettings(Strict):
     )
     origin: Host | None = Field(
         None,
-        description="Domain of the site where the code is entered: adds the line `@example.com #123456`, by which"
-        " phones fill it in on that site alone",
+        description="Domain of the site where the code is entered: adds the line `@example.com #123456`, so that"
+        " phones fill in the code on that site only",
     )
     digits: int = Field(6, ge=4, le=10, description="Digits of a code")
     minutes: int = Field(5, ge=1, le=60, description="Minutes for which a code is valid")
     attempts: int = Field(
-        5, ge=1, le=10, description="Wrong entries after which a code is void, resends included"
+        5, ge=1, le=10, description="Wrong entries after which a code is void, counted over resent codes too"
     )
     resend: int = Field(
-        30, ge=10, le=3600, description="Seconds before another code may be asked for; doubled each time"
+        30, ge=10, le=3600, description="Seconds until another code can be sent; doubled each time"
     )
     per_hour: int = Field(5, ge=1, le=100, description="Codes that one address gets in an hour")
     per_day: int = Field(10, ge=1, le=500, description="Codes that one address gets in 24 hours")

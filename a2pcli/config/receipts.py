@@ -39,7 +39,7 @@ class ReceiptSettings(Strict):
     )
     wait: dict[str, Age] = Field(
         default_factory=dict,
-        description="By channel: how long a receipt is waited for, e.g. `{sms: 2 days}`; after that, `report` counts "
+        description="By channel: how long to wait for a receipt, e.g. `{sms: 2 days}`; after that, `report` counts "
         "the message's delivery as unknown. Default: sms, mms and rcs 3 days, email 5 days, viber and "
         "viber_business 14 days, whatsapp and messenger 30 days, others 7 days",
     )

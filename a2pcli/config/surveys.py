@@ -66,9 +66,9 @@ class Question(Strict):
     least: Number | None = Field(None, alias="from", description="Number, scale: the smallest answer")
     most: Number | None = Field(None, alias="to", description="Number, scale: the largest answer")
     whole: YesNo = Field(False, description="Number: whole numbers only")
-    longest: int = Field(1000, ge=1, le=4000, description="Text: so many characters at most")
+    longest: int = Field(1000, ge=1, le=4000, description="Text: maximum number of characters that are kept")
     retry: Template | None = Field(
-        None, description="What is sent, once, to an answer that cannot be understood. Default: a sentence"
+        None, description="Text to send, once, after an answer that cannot be understood. Default: a sentence"
     )
     go_to: GoTo = Field(
         default_factory=dict,
@@ -80,7 +80,7 @@ class Question(Strict):
 class Survey(Strict):
     """``surveys/NAME.yaml``."""
 
-    title: Text | None = Field(None, description="What it is about, for lists and results")
+    title: Text | None = Field(None, description="Title, for lists and results")
     programme: ProgrammeName | None = Field(
         None, description="Programme of messages started by `survey start`"
     )
@@ -89,17 +89,18 @@ class Survey(Strict):
     sender: Text | None = Field(None, description="Sender of `survey start`. Default: the gateway's")
     within: Age = Field("1 day", description="How long each question is open: `30 min`, `2 h`, `1 day`")
     late: Literal["accept", "tell"] = Field(
-        "accept", description="What is done with an answer after that: it counts, or its sender is told"
+        "accept",
+        description="What to do with an answer after that: `accept` counts it, `tell` tells the person",
     )
-    late_for: Age = Field("7 days", description="How long after that an answer is taken for a late one")
+    late_for: Age = Field("7 days", description="How long after that an answer still counts as late")
     late_text: Template = Field(
         "Thank you, but this survey is over.", description="What is sent with `late: tell`"
     )
-    retry: Template | None = Field(None, description="As a question's, for all questions")
+    retry: Template | None = Field(None, description="The same as `retry` of a question, for all questions")
     unclear: Template | None = Field(
-        None, description="What is sent if the second answer cannot be understood either. Default: nothing"
+        None, description="Text to send if the second answer cannot be understood either. Default: nothing"
     )
-    thanks: Template | None = Field(None, description="What is sent after the last answer. Default: nothing")
+    thanks: Template | None = Field(None, description="Text to send after the last answer. Default: nothing")
     questions: dict[QuestionName, Question] = Field(min_length=1, description="The questions, in their order")
 
 

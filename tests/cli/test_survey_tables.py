@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from clikit import Project
+
 from a2pcli.actions.survey_results import AnswerRow, QuestionResult, SurveyResults
 from a2pcli.cli.screens.surveys import as_csv
 
@@ -15,3 +17,17 @@ def test_a_question_may_have_the_name_of_another_column() -> None:
         "session,person,answer_person,answer_answer_late,answer_late,why,answered_at,late",
         "1,+4479…56,my person,my late,my answer_late,my why,1970-01-01T00:00:00.000Z,no",
     ]
+
+
+def test_results_of_a_survey_whose_file_is_gone_say_what_to_restore(project: Project) -> None:
+    project.write("a2pcli.yaml", "region: GB\n")
+    (project.folder / "surveys").mkdir()
+    project.write("surveys/visit.yaml", 'questions: {why: {ask: "Why?", kind: text}}\n')
+    project.run("ledger", "create")
+    assert project.run("survey", "start", "visit", "07911123456").status == 0
+    (project.folder / "surveys/visit.yaml").unlink()
+    ran = project.run("survey", "results", "visit")
+    assert (ran.status, ran.err.strip()) == (
+        2,
+        "the file of the survey 'visit' is gone (restore surveys/visit.yaml: it says what the questions are)",
+    )
