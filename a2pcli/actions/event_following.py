@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from a2pcli.actions.event_planning import PlannedEvent, Way, plan_events
+from a2pcli.actions.event_planning import Lookups, PlannedEvent, Way, plan_events
 from a2pcli.channels import REJECTED, UNDELIVERED
 from a2pcli.delivery import NEGATIVE
 from a2pcli.errors import A2PError, LedgerError
@@ -60,6 +60,7 @@ class EventFollower:
 
     def __init__(self, ledger: Ledger, settings: LoadedSettings, tell: Callable[[str], None]) -> None:
         self._ledger, self._settings, self._tell = ledger, settings, tell
+        self._lookups = Lookups(ledger)
         self._rules: EventRules | None = None
         self._read_at = -REMEMBERED
 
@@ -96,7 +97,9 @@ class EventFollower:
         if rule is None:
             return None, GONE
         row = json.loads(event.message or "{}")["row"]
-        (planned,) = plan_events(self._ledger, self._settings, rule.loaded, [row], tell=self._tell)
+        (planned,) = plan_events(
+            self._ledger, self._settings, rule.loaded, [row], tell=self._tell, lookups=self._lookups
+        )
         way = planned.by(channel)
         if planned.reason is not None and planned.held_until is None:
             return None, planned.reason

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from a2pcli.channels import channel_of
 from a2pcli.dataclass import dataclass
@@ -18,10 +19,20 @@ from a2pcli.reasons import Reason
 if TYPE_CHECKING:
     from a2pcli.config.load import LoadedCampaign, LoadedSettings
     from a2pcli.ledger.store import Ledger
+    from a2pcli.planning.looked_up import Remember
     from a2pcli.planning.prepare import Prepared
 
 OCCURRENCE = "events (none)"
 """No plan has this occurrence: whom a campaign has reached otherwise may get messages about events."""
+
+
+REMEMBERED = 60.0
+"""Seconds for which lists of people are remembered at most: entries of them end."""
+
+UNRELATED = ("event.", "answer.", "listen.")
+"""Beginnings of the actions in the audit trail that change no list of people."""
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +84,10 @@ def plan_events(
     *,
     tell: Callable[[str], None],
     keeps: bool = True,
+    lookups: Lookups | None = None,
 ) -> list[PlannedEvent]:
     """Return what the campaign would send for each row now. Rows of the same person do not exclude each other.
+    ``lookups`` is for callers who plan again and again.
 
     Raises ``InvalidInput`` with everything that is wrong with the campaign.
     """
@@ -83,7 +96,9 @@ def plan_events(
 
     with _with_contacts(loaded, rows) as campaign:
         ready = prepared(
-            OpenCampaign(campaign, settings, ledger, None, None, tell, keeps), occurrence=OCCURRENCE
+            OpenCampaign(campaign, settings, ledger, None, None, tell, keeps),
+            occurrence=OCCURRENCE,
+            remember=None if lookups is None else lookups.current(),
         )
         clocks = ready.new_clocks()
         found: dict[int, dict[str, Any]] = {}
@@ -94,6 +109,32 @@ def plan_events(
                 found[line] = {name: values[place] for name, values in lists.items()}
         made = {number: one.clock for number, one in clocks.made.items()}
         return [_planned(ready, found[line], made) for line in sorted(found)]
+
+
+class Lookups:
+    """The lists of people who must not be messaged, remembered until the audit trail tells of something that may have
+    changed them: with half a million opt-outs, to look them up takes longer than all else about an event."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._found: dict[tuple[object, ...], Any] = {}
+        self._seen: int | None = None
+        self._until = 0.0
+
+    def current(self) -> Remember:
+        """Return what looks up, or remembers."""
+        entry, is_changed = self._ledger.audit.changed_since(self._seen, UNRELATED)
+        if is_changed or time.monotonic() >= self._until:
+            self._found.clear()
+            self._until = time.monotonic() + REMEMBERED
+        self._seen = entry
+        return self._remember
+
+    def _remember(self, name: tuple[object, ...], find: Callable[[], Found]) -> Found:
+        if name not in self._found:
+            self._found[name] = find()
+        found: Found = self._found[name]
+        return found
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from a2pcli.actions.event_following import made_of, message_of
-from a2pcli.actions.event_planning import PlannedEvent, plan_events
+from a2pcli.actions.event_planning import Lookups, PlannedEvent, plan_events
 from a2pcli.actions.event_rules import EventRule, EventRules, needed_event_rules
 from a2pcli.addresses.kinds import masked
 from a2pcli.config.events import EVENTS, FILE
@@ -140,6 +140,7 @@ def work(
     tell: Tell,
     only: Trigger | None = None,
     without: Collection[str] = (),
+    lookups: Lookups | None = None,
     stuck: Tell = lambda _name: None,
 ) -> list[Handled]:
     """Make the messages of events that are due, or of ``only`` this one if it is due. Return what became of each.
@@ -155,7 +156,7 @@ def work(
         due = ledger.triggers.due(name, TOGETHER, only=None if only is None else only.number)
         for groups in _groups(ledger, due):
             try:
-                found += _handled(ledger, settings, rules.rules.get(name), groups, tell)
+                found += _handled(ledger, settings, rules.rules.get(name), groups, tell, lookups)
             except LedgerUnavailable:
                 raise
             except Exception as error:
@@ -168,6 +169,17 @@ def work(
 
 def _why(error: Exception) -> str:
     return str(error.problems[0]) if isinstance(error, A2PError) else type(error).__name__
+
+
+def warm(ledger: Ledger, settings: LoadedSettings, rules: EventRules, lookups: Lookups, tell: Tell) -> None:
+    """Plan a message to nobody for each event, so that the first one that comes does not wait for what is loaded and
+    looked up once. What is wrong with a campaign is told."""
+    for name, rule in rules.rules.items():
+        row = dict.fromkeys([*rule.columns, *([COUNT] if rule.event.digest else [])], "")
+        try:
+            plan_events(ledger, settings, rule.loaded, [row], tell=tell, lookups=lookups)
+        except InvalidInput as error:
+            tell(f"events '{name}' will wait: {_why(error)}")
 
 
 def _groups(ledger: Ledger, some: Sequence[Trigger]) -> Iterator[list[list[Trigger]]]:
@@ -192,6 +204,7 @@ def _handled(
     rule: EventRule | None,
     groups: Sequence[Sequence[Trigger]],
     tell: Tell,
+    lookups: Lookups | None,
 ) -> list[Handled]:
     """Make the messages of these groups; events that are too late are left out. Raises ``InvalidInput``."""
     now, found = now_ms(), list[Handled]()
@@ -208,7 +221,7 @@ def _handled(
     if rule is None:
         raise InvalidInput(Problem(f"the event is no longer in {FILE}", code="event"))
     rows = [_row(rule, [one.data or {} for one in group]) for group in good]
-    planned = plan_events(ledger, settings, rule.loaded, rows, tell=tell)
+    planned = plan_events(ledger, settings, rule.loaded, rows, tell=tell, lookups=lookups)
     for first in range(0, len(good), SETTLED_TOGETHER):
         with ledger.triggers.together():
             some = zip(good[first:], rows[first:], planned[first : first + SETTLED_TOGETHER], strict=False)

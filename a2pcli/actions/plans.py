@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from a2pcli.ledger.records import Run
     from a2pcli.ledger.store import Ledger
     from a2pcli.planning.likely import Past
+    from a2pcli.planning.looked_up import Remember
     from a2pcli.planning.plan import Plan
     from a2pcli.planning.prepare import Prepared
     from a2pcli.planning.preview import Choose
@@ -111,10 +112,15 @@ def pace(loaded: LoadedCampaign, settings: LoadedSettings) -> Rate | None:
 
 
 def prepared(
-    open_campaign: OpenCampaign, *, limit: int | None = None, occurrence: str | None = None
+    open_campaign: OpenCampaign,
+    *,
+    limit: int | None = None,
+    occurrence: str | None = None,
+    remember: Remember | None = None,
 ) -> Prepared:
     """The campaign compiled, its contacts opened, those who stay out looked up."""
     from a2pcli.config.load import today_of
+    from a2pcli.planning.looked_up import anew
     from a2pcli.planning.prepare import Choices, prepare
 
     choices = Choices(
@@ -123,6 +129,7 @@ def prepared(
         occurrence=occurrence,
         ascii_mailboxes=ascii_mailboxes(open_campaign.loaded, open_campaign.settings),
         link_secret=_link_secret(open_campaign),
+        remember=remember or anew,
     )
     return prepare(open_campaign.loaded, open_campaign.settings, open_campaign.ledger, choices)
 

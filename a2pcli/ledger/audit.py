@@ -123,6 +123,20 @@ class AuditTrail(SubStore):
             found = connection.execute(query).first()
         return None if found is None else (found.number, found.hash)
 
+    def changed_since(self, number: int | None, unrelated: Sequence[str] = ()) -> tuple[int, bool]:
+        """Return the number of the newest entry (0 for none), and whether one came after entry ``number`` whose action
+        begins with none of ``unrelated``. None: nothing was seen yet."""
+        with self._ledger.reading() as connection:
+            query = select(_c.number, _c.action).order_by(_c.number)
+            found = (
+                connection.execute(query.where(_c.number > (number or 0))).all() if number is not None else ()
+            )
+            newest = connection.execute(select(func.max(_c.number))).scalar() if number is None else None
+        if number is None:
+            return newest or 0, True
+        is_changed = any(not row.action.startswith(tuple(unrelated)) for row in found)
+        return (found[-1].number if found else number), is_changed
+
     def entries(self, chunk: int = 500) -> Iterator[AuditEntry]:
         """Yield the entries, newest first."""
         query = select(audit).order_by(_c.number.desc()).limit(chunk)

@@ -16,8 +16,8 @@ from a2pcli.listening.storing import TooMuch
 
 if TYPE_CHECKING:
     from a2pcli.actions.events import NewTrigger
+    from a2pcli.listening.event_intake import Intake
     from a2pcli.listening.listener import Listener
-    from a2pcli.listening.parts.events import Intake
 
 AT_ONCE = 500
 """Messages that may wait to be stored; the broker keeps the others."""

@@ -10,7 +10,6 @@ import pyarrow as pa
 
 from a2pcli.addresses.columns import keys_of
 from a2pcli.addresses.phone.numbers import PhonePolicy
-from a2pcli.addresses.phone.same_phone import same_phone_keys
 from a2pcli.channels import channel_of, kind_of_channel
 from a2pcli.config.campaign import Campaign, ContactsSource
 from a2pcli.config.load import LoadedCampaign, LoadedSettings, occurrence_of, parse_share
@@ -21,26 +20,22 @@ from a2pcli.contacts.table import ReadOptions, Table, address_column, open_table
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, InvalidInput, Problem
 from a2pcli.ledger.caps import Cap
-from a2pcli.ledger.erased import Erased
 from a2pcli.ledger.optouts import binds
 from a2pcli.ledger.records import now_ms
 from a2pcli.ledger.store import Ledger
 from a2pcli.planning.arms import arms_of
 from a2pcli.planning.clocks import CapLookup, Clocks, Hours, hours_of
-from a2pcli.planning.consent import asked_of, consent_sets, timed
+from a2pcli.planning.consent import asked_of, timed
 from a2pcli.planning.email_files import source_at
-from a2pcli.planning.frames import Keys
-from a2pcli.planning.optouts import suppressed_sets
-from a2pcli.planning.people import other_columns, read_exclude_file
-from a2pcli.planning.reaching import in_window, reach_notes, unreachable, verified_people
+from a2pcli.planning.looked_up import Remember, anew, people_of
+from a2pcli.planning.people import other_columns
+from a2pcli.planning.reaching import reach_notes
 from a2pcli.planning.refusals import FileRefusals, speaking, told_by_file
 from a2pcli.planning.route_setup import route_plan
 from a2pcli.planning.sender_setup import dlt_of, required_words, senders_of, template_countries
 from a2pcli.planning.spec import (
     AddressColumn,
     CompiledSpec,
-    ConsentRequirement,
-    People,
     PlanSpec,
     Timed,
 )
@@ -64,6 +59,8 @@ class Choices:
     """The gateways that refuse email addresses with letters beyond ASCII before the @."""
     link_secret: bytes | None = None
     """The ledger's secret for links to unsubscribe."""
+    remember: Remember = anew
+    """How the lists of people who must not be messaged are looked up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +131,10 @@ def _prepared(
     told = _told(
         loaded, settings, table, (own, *others) if own else (), claims, facts, policy, choices.now, problems
     )
-    people = _people(
-        loaded, settings, ledger, occasion, policy, consent, choices.now, told, problems, warnings
-    )
+    people = people_of(
+        loaded, settings, ledger, programme_of(loaded, settings), occasion, policy, consent, choices.now,
+        choices.remember, told, problems, warnings,
+    )  # fmt: skip
     for name in gateways_of_campaign(loaded, settings):
         warnings += reach_notes(loaded, settings, name, ledger, choices.now)
     law = _law(settings, problems)
@@ -328,50 +326,6 @@ def _compile(spec: PlanSpec, problems: list[Problem]) -> CompiledSpec | None:
         return None
 
 
-def _people(
-    loaded: LoadedCampaign,
-    settings: LoadedSettings,
-    ledger: Ledger,
-    occasion: int,
-    policy: PhonePolicy,
-    consent: ConsentRequirement | None,
-    now: int,
-    told: FileRefusals,
-    problems: list[Problem],
-    warnings: list[Problem],
-) -> People:
-    exclude = loaded.campaign.exclude
-    excluded_list = np.empty(0, dtype=np.int64)
-    if exclude.file:
-        try:
-            excluded_list, unread = read_exclude_file(loaded.folder, exclude.file, policy)
-            warnings += unread
-        except A2PError as error:
-            problems += error.problems
-    programme, channel = programme_of(loaded, settings), loaded.campaign.channel
-    suppressed, suppressed_in, suppressed_for = suppressed_sets(
-        ledger, purpose=loaded.campaign.purpose, programme=programme, channel=channel, now=now
-    )
-    consented, withdrawn = consent_sets(ledger, consent, programme, channel)
-    return People(
-        suppressed=suppressed,
-        erased=ledger.people.erased() if binds(loaded.campaign.purpose) else Erased(),
-        suppressed_in=suppressed_in,
-        suppressed_for=suppressed_for,
-        consented=consented,
-        withdrawn=withdrawn,
-        told=told.refused,
-        excluded_list=excluded_list,
-        excluded_runs=_keys(ledger.messages.recipients(exclude.runs))
-        if exclude.runs
-        else np.empty(0, dtype=np.int64),
-        reached=_with_todays_forms(ledger.messages.reached(occasion)),
-        verified=verified_people(ledger, loaded.campaign.verified, now),
-        unreachable=unreachable(ledger, channel, gateways_of_campaign(loaded, settings), now),
-        in_window=in_window(ledger, channel, gateways_of_campaign(loaded, settings), now),
-    )
-
-
 def _cap_lookup_of(ledger: Ledger, spec: PlanSpec, campaign: Campaign, now: int) -> CapLookup:
     """Return a function that asks the ledger who reached a cap."""
 
@@ -383,14 +337,3 @@ def _cap_lookup_of(ledger: Ledger, spec: PlanSpec, campaign: Campaign, now: int)
         return timed(keys, np.array(free, dtype=np.int64))
 
     return cap_lookup
-
-
-def _with_todays_forms(people: Keys) -> Keys:
-    """Return people of earlier runs, sorted, with numbers in their current form. Old keys are kept too, because with
-    ``once_per`` they are hashes."""
-    changed = same_phone_keys(people)
-    return people if changed is people else np.unique(np.concatenate((people, changed)))
-
-
-def _keys(addresses: pa.Array) -> Keys:
-    return np.unique(keys_of(addresses))

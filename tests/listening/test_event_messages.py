@@ -11,12 +11,15 @@ import pytest
 from clikit import Project
 
 from a2pcli.actions.answers import answer_sender
+from a2pcli.actions.event_planning import Lookups, plan_events
 from a2pcli.actions.event_rules import needed_event_rules
 from a2pcli.actions.events import work
 from a2pcli.config.load import load_settings
 from a2pcli.ledger.answers import Answer
 from a2pcli.ledger.records import now_ms
 from a2pcli.ledger.store import Ledger
+from a2pcli.planning import looked_up
+from a2pcli.planning.optouts import suppressed_sets
 
 GATEWAYS = """\
 region: GB
@@ -288,6 +291,39 @@ def test_what_was_just_planned_is_not_planned_again(shop: Project, monkeypatch: 
         fresh = desk.ledger.answers.by_number(answer.number)
         assert fresh is not None
         assert desk.follower.may_leave(fresh)
+
+
+def test_who_must_not_be_messaged_is_looked_up_again_once_that_may_have_changed(
+    shop: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.write("order.yaml", HEAD + SMS)
+    asked: list[object] = []
+
+    def counted(*given: Any, **more: Any) -> Any:
+        asked.append(given)
+        return suppressed_sets(*given, **more)
+
+    monkeypatch.setattr(looked_up, "suppressed_sets", counted)
+    with opened(shop) as desk:
+        rule, lookups = needed_event_rules(desk.settings).named("shipped"), Lookups(desk.ledger)
+
+        def reason() -> str | None:
+            row = {"phone": ANN, "order": "7"}
+            (found,) = plan_events(
+                desk.ledger, desk.settings, rule.loaded, [row], tell=print, lookups=lookups
+            )
+            return found.reason
+
+        desk.plan("E1")
+        assert [reason(), reason(), len(asked)] == [None, None, 2]
+        desk.plan("E2")  # events and messages change nothing about people
+        assert [reason(), len(asked)] == [None, 3]
+        desk.ledger.optouts.add(ANN, source="test")
+        desk.ledger.audit.add("optout.add", None, {}, people=[ANN])
+        assert reason() == "opted-out"
+        desk.ledger.optouts.lift(ANN, by="test")
+        desk.ledger.audit.add("optout.remove", None, {}, people=[ANN])
+        assert reason() is None
 
 
 def test_a_budget_of_a_day_holds_over_events(shop: Project) -> None:

@@ -127,6 +127,17 @@ def test_an_event_becomes_a_message_to_the_person(running: Running) -> None:
     assert running.texts("first") == [("Shop", "+447911123456", "Hi Ann, order first is paid.")]
 
 
+def test_a_message_leaves_within_a_second(running: Running) -> None:
+    """Of five, the usual one."""
+    took = []
+    for number in range(5):
+        began = time.monotonic()
+        assert running.post("order-paid", order(f"soon{number}"), "").status_code == 202
+        assert wait(lambda number=number: running.texts(f"order soon{number} "))
+        took.append(time.monotonic() - began)
+    assert sorted(took)[2] < 1.0, took
+
+
 def test_the_same_key_causes_one_message_however_often_it_comes(running: Running) -> None:
     with ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: running.post("order-paid", order("once")), range(16)))
