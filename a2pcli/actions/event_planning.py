@@ -95,11 +95,9 @@ def plan_events(
     from a2pcli.planning.pipeline import planned
 
     with _with_contacts(loaded, rows) as campaign:
-        ready = prepared(
-            OpenCampaign(campaign, settings, ledger, None, None, tell, keeps),
-            occurrence=OCCURRENCE,
-            remember=None if lookups is None else lookups.current(),
-        )
+        remember = None if lookups is None else lookups.current()
+        opened = OpenCampaign(campaign, settings, ledger, None, None, tell, keeps, remember)
+        ready = prepared(opened, occurrence=OCCURRENCE)
         clocks = ready.new_clocks()
         found: dict[int, dict[str, Any]] = {}
         for frame in planned(ready, None, clocks, repeats=True):

@@ -57,6 +57,7 @@ class OpenCampaign:
     rate: Rate | None
     tell: Callable[[str], None]
     keeps: bool = True
+    remember: Remember | None = None
 
 
 @contextmanager
@@ -112,15 +113,10 @@ def pace(loaded: LoadedCampaign, settings: LoadedSettings) -> Rate | None:
 
 
 def prepared(
-    open_campaign: OpenCampaign,
-    *,
-    limit: int | None = None,
-    occurrence: str | None = None,
-    remember: Remember | None = None,
+    open_campaign: OpenCampaign, *, limit: int | None = None, occurrence: str | None = None
 ) -> Prepared:
     """The campaign compiled, its contacts opened, those who stay out looked up."""
     from a2pcli.config.load import today_of
-    from a2pcli.planning.looked_up import anew
     from a2pcli.planning.prepare import Choices, prepare
 
     choices = Choices(
@@ -129,7 +125,7 @@ def prepared(
         occurrence=occurrence,
         ascii_mailboxes=ascii_mailboxes(open_campaign.loaded, open_campaign.settings),
         link_secret=_link_secret(open_campaign),
-        remember=remember or anew,
+        remember=open_campaign.remember,
     )
     return prepare(open_campaign.loaded, open_campaign.settings, open_campaign.ledger, choices)
 

@@ -50,12 +50,13 @@ def people_of(
     policy: PhonePolicy,
     consent: ConsentRequirement | None,
     now: int,
-    remember: Remember,
+    remember: Remember | None,
     told: FileRefusals,
     problems: list[Problem],
     warnings: list[Problem],
 ) -> People:
     """Return who stays out, and what is known of people that decides whether they do. ``now`` is UTC milliseconds."""
+    remember = remember or anew
     purpose, channel = loaded.campaign.purpose, loaded.campaign.channel
     exclude = loaded.campaign.exclude
     excluded_list = np.empty(0, dtype=np.int64)

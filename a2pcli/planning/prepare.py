@@ -27,7 +27,7 @@ from a2pcli.planning.arms import arms_of
 from a2pcli.planning.clocks import CapLookup, Clocks, Hours, hours_of
 from a2pcli.planning.consent import asked_of, timed
 from a2pcli.planning.email_files import source_at
-from a2pcli.planning.looked_up import Remember, anew, people_of
+from a2pcli.planning.looked_up import Remember, people_of
 from a2pcli.planning.people import other_columns
 from a2pcli.planning.reaching import reach_notes
 from a2pcli.planning.refusals import FileRefusals, speaking, told_by_file
@@ -59,7 +59,7 @@ class Choices:
     """The gateways that refuse email addresses with letters beyond ASCII before the @."""
     link_secret: bytes | None = None
     """The ledger's secret for links to unsubscribe."""
-    remember: Remember = anew
+    remember: Remember | None = None
     """How the lists of people who must not be messaged are looked up."""
 
 
