@@ -16,14 +16,7 @@ from a2pcli.actions.gateways import known_delivery
 from a2pcli.actions.project import ledger_file
 from a2pcli.actions.tables import Counting, spare, uncounted
 from a2pcli.config.accounts import account_pace
-from a2pcli.config.load import (
-    LoadedCampaign,
-    LoadedSettings,
-    Rate,
-    load_campaign,
-    load_settings,
-    parse_rate,
-)
+from a2pcli.config.load import LoadedCampaign, LoadedSettings, Rate, load_campaign, load_settings, parse_rate
 from a2pcli.config.routes import gateway_or_route, route_named
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, InvalidInput, Problem, Severity, UsageError, in_file_order
