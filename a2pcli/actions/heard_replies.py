@@ -175,20 +175,16 @@ class ReplyDesk:
         if self._responder is None:
             return None
         done = HandledReply(kept.address, one.text, Reply(Meaning.NONE), "an agent's")
-        return self._responder.answer_of_agent(
-            Incoming(
-                kept.address,
-                one.text,
-                channel,
-                kept.gateway,
-                one.to,
-                one.at,
-                kept.event,
-                now,
-                done,
-                EVERYTHING,
-            )
+        incoming = Incoming(
+            kept.address, one.text, channel, kept.gateway, one.to, one.at, kept.event, now, done, EVERYTHING
         )
+        try:
+            return self._responder.answer_of_agent(incoming)
+        except LedgerError:
+            raise
+        except Exception as error:
+            log.warning("what an agent may have written was taken for a reply: %s", type(error).__name__)
+            return None
 
     def _asked(self, address: str, gateway: str, to: str | None, now: int) -> tuple[str | None, bool]:
         """The open question of a rule, and whether any question is open."""
