@@ -21,10 +21,12 @@ SOURCE = "unsubscribe link"
 
 @dataclass(frozen=True, slots=True)
 class Unsubscription:
-    """Who leaves what. ``shown`` is the address as it may be shown; ``is_out``: messages are kept away already."""
+    """Who leaves what. ``shown`` is the address as it may be shown, ``title`` what people call the programme ("" for
+    everything); ``is_out``: messages are kept away already."""
 
     shown: str
     scope: Scope
+    title: str
     is_out: bool
 
 
@@ -45,7 +47,9 @@ class UnsubscribeDesk:
         if leaving is None:
             return None
         scope = self._scope(leaving)
-        return Unsubscription(masked(leaving.address), scope, self._is_out(leaving.address, scope))
+        return Unsubscription(
+            masked(leaving.address), scope, self._title(scope), self._is_out(leaving.address, scope)
+        )
 
     def leave(self, token: str, how: str) -> Unsubscription | None:
         """Suppress the person of a link in its programme; a second time changes nothing. None for what is no link.
@@ -69,7 +73,7 @@ class UnsubscribeDesk:
                 source=SOURCE,
                 reason=how,
             )
-        return Unsubscription(masked(leaving.address), scope, True)
+        return Unsubscription(masked(leaving.address), scope, self._title(scope), True)
 
     def _scope(self, leaving: Leaving) -> Scope:
         """What a person leaves. Everything, if nothing here knows the programme: a no must not be lost."""
@@ -79,6 +83,10 @@ class UnsubscribeDesk:
         known = {*settings.programmes, *filter(None, [settings.programme]), *self._ledger.runs.programmes()}
         named = sorted(name for name in known if programme_mark(name) == leaving.programme)
         return Scope("programme", named[0]) if named else EVERYTHING
+
+    def _title(self, scope: Scope) -> str:
+        found = self._settings.settings.programmes.get(scope.value)
+        return (found.title if found else None) or scope.value
 
     def _is_out(self, address: str, scope: Scope) -> bool:
         now = now_ms()

@@ -212,9 +212,11 @@ def test_scanners_are_slowed_down_and_people_who_confirm_are_not(shop: Project) 
 def test_the_page_speaks_the_readers_language_and_loads_nothing_from_elsewhere(shop: Project) -> None:
     shop.run("send", "sale.yaml", "--yes")
     path = link_of(shop)
-    with in_process(shop.folder, SETTINGS) as heard:
+    titled = SETTINGS + "programmes: {News: {title: Acme Weekly}}\n"
+    with in_process(shop.folder, titled) as heard:
         german = heard.ask("GET", path, headers={"Accept-Language": "de-AT,de;q=0.9,en;q=0.8"})
         assert "Möchten Sie" in german.text
+        assert "„Acme Weekly“" in german.text, "the programme as people know it"
         assert '<html lang="de">' in german.text
         assert "default-src 'none'" in german.headers["Content-Security-Policy"]
         assert "unsafe" not in german.headers["Content-Security-Policy"]

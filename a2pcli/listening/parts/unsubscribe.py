@@ -103,7 +103,7 @@ class Leaving:
 
 
 def _shown(language: str, found: Unsubscription) -> Response:
-    words, what = WORDS[language], found.scope.value
+    words, what = WORDS[language], found.title
     values = {"who": found.shown, "what": what}
     if found.is_out:
         text = (words.done if what else words.done_all).format_map(values)
