@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from a2pcli.actions.answers import NewAnswer, sendable_text
+from a2pcli.actions.chat_desk import A_MACHINE, DESK, is_within_quota
 from a2pcli.actions.composing import secret_of
 from a2pcli.actions.incoming import Incoming
 from a2pcli.actions.signed_requests import post_signed
@@ -21,7 +22,7 @@ from a2pcli.sending.answering import NOTICE
 if TYPE_CHECKING:
     from a2pcli.actions.reply_rules import ReplyRules
     from a2pcli.config.load import LoadedSettings
-    from a2pcli.config.reply_rules import Agents, Way, Webhook
+    from a2pcli.config.reply_rules import Agents, Quota, Way, Webhook
     from a2pcli.ledger.conversations import Conversation
     from a2pcli.ledger.store import Ledger
 
@@ -86,7 +87,13 @@ def _message(
 
 
 def agent_answer(
-    ledger: Ledger, settings: LoadedSettings, code: str, text: str, by: str, id: str | None = None
+    ledger: Ledger,
+    settings: LoadedSettings,
+    code: str,
+    text: str,
+    by: str,
+    id: str | None = None,
+    kind: str = AGENT,
 ) -> tuple[NewAnswer, Conversation]:
     """What an agent wrote, as an answer that can be sent. ``id`` identifies it, so that it is sent once however often
     it comes. Raises ``UsageError`` for a conversation that is not there, ``Refused`` if the person opted out, and
@@ -98,7 +105,7 @@ def agent_answer(
     one = found_conversation(ledger, code)
     now = now_ms()
     new = NewAnswer(
-        key=f"{AGENT}:{one.code}:{id or secrets.token_hex(8)}", kind=AGENT, address=one.address, channel=one.channel,
+        key=f"{AGENT}:{one.code}:{id or secrets.token_hex(8)}", kind=kind, address=one.address, channel=one.channel,
         gateway=one.gateway, body=sendable_text(settings, one.channel, text), until_at=now + DAY,
         source=f"agent {by}", sender=one.sender or None, programme=one.programme,
         content={"subject": "Re: your message"} if channel_of(one.channel).kind is Kind.EMAIL else None,
@@ -141,10 +148,12 @@ def webhooks(
     called when an answer was stored."""
 
     def make(name: str) -> WebhookGateway | None:
-        agents = rules.agents.get(name.removeprefix(WEBHOOK)) if rules and name.startswith(WEBHOOK) else None
+        if rules is None or not name.startswith(WEBHOOK):
+            return None
+        agents = rules.agents.get(name.removeprefix(WEBHOOK))
         if agents is None or agents.webhook is None:
             return None
-        return WebhookGateway(name, agents.webhook, ledger, settings, wake)
+        return WebhookGateway(name, agents.webhook, rules.quota, ledger, settings, wake)
 
     return make
 
@@ -154,8 +163,15 @@ class WebhookGateway:
     made again, with the same ``id``."""
 
     def __init__(
-        self, name: str, webhook: Webhook, ledger: Ledger, settings: LoadedSettings, wake: Callable[[], None]
+        self,
+        name: str,
+        webhook: Webhook,
+        quota: Quota,
+        ledger: Ledger,
+        settings: LoadedSettings,
+        wake: Callable[[], None],
     ) -> None:
+        self._quota = quota
         self.name, self._webhook, self._ledger, self._settings = name, webhook, ledger, settings
         self._wake = wake
         self.capabilities = Capabilities(frozenset(NAMES))
@@ -199,12 +215,28 @@ class WebhookGateway:
         return Outcome(Verdict.ACCEPTED)
 
     def _answer(self, code: str, text: str, id: str) -> None:
-        by = self.name.removeprefix(WEBHOOK)
-        try:
-            with self._ledger.transaction():
-                new, conversation = agent_answer(self._ledger, self._settings, code, text, by, id)
-                if self._ledger.answers.add(new) is not None:
-                    answered(self._ledger, conversation, by)
-        except A2PError as error:
-            raise RuntimeError(error.problems[0].message) from error
+        """Send what the webhook answered to the person; what cannot be sent, and what is too much, is told in the
+        inbox."""
+        from a2pcli.ledger.conversations import Heard
+        from a2pcli.ledger.records import now_ms
+
+        by, why, new = self.name.removeprefix(WEBHOOK), "", None
+        with self._ledger.transaction():
+            one = self._ledger.conversations.by_code(code)
+            if one is None:  # erased meanwhile
+                return
+            try:
+                new, _ = agent_answer(self._ledger, self._settings, code, text, by, id, kind=DESK)
+            except A2PError as error:
+                why = f"an answer of {by} was not sent: {error.problems[0].message}"
+            if new is not None and self._ledger.answers.by_key(new.key) is not None:
+                return
+            if new is not None and not is_within_quota(self._ledger, self._quota, one.address, now_ms()):
+                why = A_MACHINE
+            if new is None or why:
+                heard = Heard(one.address, one.channel, one.gateway, one.sender, one.programme, why, by)
+                self._ledger.conversations.hear(heard)
+                return
+            self._ledger.answers.add(new)
+            answered(self._ledger, one, by)
         self._wake()

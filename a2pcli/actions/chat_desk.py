@@ -14,10 +14,15 @@ from a2pcli.sending.answering import NOTICE
 if TYPE_CHECKING:
     from a2pcli.actions.reply_rules import ReplyRules
     from a2pcli.config.bots import Bot
+    from a2pcli.config.reply_rules import Quota
     from a2pcli.ledger.store import Ledger
 
 KEYWORD = "keyword"
 """The kind of an answer by a rule."""
+DESK = "desk"
+"""The kind of what a webhook of agents answers at once."""
+AUTOMATIC = (KEYWORD, CHAT, DESK)
+"""The kinds of answers that nobody may have written: two machines must not talk for ever."""
 HOUR, DAY = 3_600_000, 86_400_000
 LONGEST = 4_000
 """Characters of a reply that a bot gets; a longer one is for a person."""
@@ -102,18 +107,22 @@ class ChatDesk:
 
 def may_talk(ledger: Ledger, rules: ReplyRules, incoming: Incoming) -> bool:
     """Whether a person may get one more automatic answer: two machines must not talk for ever."""
-    count, quota, now = ledger.answers.count_since, rules.quota, incoming.now
+    now = incoming.now
     said = plain(visible(incoming.text))
     is_echo = any(
         one.body and plain(visible(one.body)) == said and one.created_at >= now - DAY
         for one in ledger.answers.of(incoming.address, limit=50)
         if one.kind != NOTICE
     )
-    kinds = [KEYWORD, CHAT]
+    return not is_echo and is_within_quota(ledger, rules.quota, incoming.address, now)
+
+
+def is_within_quota(ledger: Ledger, quota: Quota, address: str, now: int) -> bool:
+    """Whether fewer automatic answers than the quota were made for a person."""
+    count = ledger.answers.count_since
     return (
-        not is_echo
-        and count(incoming.address, now - HOUR, kinds) < quota.hour
-        and count(incoming.address, now - DAY, kinds) < quota.day
+        count(address, now - HOUR, AUTOMATIC) < quota.hour
+        and count(address, now - DAY, AUTOMATIC) < quota.day
     )
 
 

@@ -16,7 +16,7 @@ answers = Table(
     Column("reference", Text, nullable=False),
     # What it is for: no second answer with the same key is ever made.
     Column("key", Text, nullable=False),
-    # What it is: "stop", "help", "keyword", "agent", ...
+    # What it is: "stop", "help", "keyword", "agent", "desk", ...
     Column("kind", Text, nullable=False),
     Column("address", Text, nullable=False),
     # The address to send to, if it differs.

@@ -84,6 +84,7 @@ _KINDS = {
     "otp": "one-time code",
     "keyword": "answer to a reply",
     "agent": "answer of an agent",
+    "desk": "answer of an agents' webhook",
 }
 
 
