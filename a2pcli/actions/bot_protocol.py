@@ -67,6 +67,12 @@ def url_of(bot: Bot) -> str:
     return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
 
 
+def shown_url(bot: Bot) -> str:
+    """The URL as a log may show it: a query may hold a secret."""
+    parts = urlsplit(url_of(bot))
+    return urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
+
+
 def document_of(bot: Bot, question: Question) -> dict[str, Any]:
     """The JSON document that is sent."""
     if bot.kind == "http":

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from a2pcli.actions.bot_asking import ask, pseudonym
-from a2pcli.actions.bot_protocol import Message, Question, url_of
+from a2pcli.actions.bot_protocol import Message, Question, shown_url
 from a2pcli.actions.bot_questions import (
     BotError,
     Ready,
@@ -40,9 +40,9 @@ def by_bot(
     if tried.person.out_of:
         notes.append("the person has opted out: an answer by a bot would not leave")
     answer, why = None, _why_not(rules, name, tried)
-    is_for_a_person = why is not None
+    is_for_a_person = why is not None and reply.meaning not in (Meaning.START, Meaning.HELP)
     if why is None and not asks:
-        why = f"the bot would be asked (--ask asks it): {url_of(rules.bots[name])}"
+        why = f"the bot would be asked (--ask asks it): {shown_url(rules.bots[name])}"
     elif why is None:
         notes.append("asked without earlier turns; what it used counts in its budget")
         try:

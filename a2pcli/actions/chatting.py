@@ -75,7 +75,7 @@ class Chatter:
             try:
                 if bot is None or self._rules is None:
                     raise BotError("there is no such bot in replies.yaml any more")
-                if int(asked["until_at"]) <= now_ms():
+                if int(asked["until_at"]) <= now_ms() + int(float(bot.timeout) * 1000):
                     raise BotError("it could not be asked within an hour")
                 secret = secret_for(self._settings, bot)
                 turns = self._ledger.chat_turns.before(answer, self._since(answer, bot), bot.history.messages)
@@ -108,8 +108,8 @@ class Chatter:
         taken = self._ledger.conversations.of_person(answer.address, answer.gateway, answer.sender or "")
         if taken is None:
             return True
-        self._rule_desk.hand_over(incoming_of(answer, asked), taken.agents, taken.why)
-        self._ledger.answers.drop(answer, HANDED_OVER)
+        if self._ledger.answers.drop(answer, HANDED_OVER):
+            self._rule_desk.hand_over(incoming_of(answer, asked), taken.agents, taken.why)
         return False
 
     def _finish(
@@ -137,12 +137,13 @@ class Chatter:
         self, answer: Answer, asked: Mapping[str, Any], why: str, *, is_counted: bool = False
     ) -> None:
         name, incoming = str(asked["bot"]), incoming_of(answer, asked)
+        if not self._ledger.answers.drop(answer, HANDED_OVER):
+            return
         if self._desk is not None and self._rules is not None and name in self._rules.bots:
             self._desk.hand_over(incoming, name, why, is_counted=is_counted)
         else:
             agents = None if self._rules is None else self._rules.unmatched_agent
             self._rule_desk.hand_over(incoming, agents, f"bot {name}: {why}")
-        self._ledger.answers.drop(answer, HANDED_OVER)
         self._tell(f"bot {name}: a reply was given to a person: {why}")
 
 

@@ -226,8 +226,9 @@ class Answers(SubStore):
             mine = and_(_c.number == answer.number, _c.state == str(State.PLANNED), _c.body.is_(None))
             connection.execute(update(answers).where(mine).values(values))
 
-    def drop(self, answer: Answer, reason: str, *, now: int | None = None) -> None:
-        """Settle an answer that is not to be sent after all. Audit: ``answer.send``."""
+    def drop(self, answer: Answer, reason: str, *, now: int | None = None) -> bool:
+        """Settle an answer that is not to be sent after all; False if it is settled or claimed. Audit:
+        ``answer.send``."""
         moment = now_ms() if now is None else now
         values = {
             "state": str(State.SKIPPED), "reason": reason, "due_at": None, "settled_at": moment,
@@ -235,9 +236,11 @@ class Answers(SubStore):
         }  # fmt: skip
         with self._ledger.writing() as connection:
             mine = and_(_c.number == answer.number, _c.state == str(State.PLANNED))
-            if connection.execute(update(answers).where(mine).values(values)).rowcount:
+            dropped = bool(connection.execute(update(answers).where(mine).values(values)).rowcount)
+            if dropped:
                 self._note(connection, answer, State.SKIPPED, moment)
         self._ledger.note_entry()
+        return dropped
 
     def put_off(self, answer: Answer, due_at: int, *, gateway: str | None = None) -> None:
         """Let a waiting answer wait until a time, by another ``gateway`` if one is given."""

@@ -245,6 +245,7 @@ class AnswerSender:
                 asked = (answer.content or {})[COMPOSE]
                 await self._with_ledger(lambda: store.write(answer, text, until_at=asked["until_at"]))
             self._leases.pop(answer.number, None)
+            self.wake()
         except LedgerError as error:
             self._tell(f"answers wait: {error.problems[0].message}")
         except Exception as error:
@@ -252,7 +253,6 @@ class AnswerSender:
         finally:
             self._mine.discard(answer.number)
             self._thinking.pop(whose, None)
-            self.wake()
 
     async def _one(self, answer: Answer, whose: tuple[str, str]) -> None:
         store, later = self._ledger.answers, LATER

@@ -9,6 +9,7 @@ import threading
 import time
 from typing import Any
 
+import httpx
 import pytest
 from answerkit import ANN, BEN, ENVIRON, kannel, says, wait
 from botkit import KEY, Reply, bot, completion, newest
@@ -22,10 +23,12 @@ from a2pcli.actions.bot_protocol import read
 from a2pcli.config.bots import Bot
 from a2pcli.ledger.store import Ledger
 
+WATCH = "watch-token-0123456789abcdef0123456789"
+
 
 @pytest.fixture(autouse=True)
 def _keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {**ENVIRON, "BOT_KEY": KEY}.items():
+    for name, value in {**ENVIRON, "BOT_KEY": KEY, "WATCH_TOKEN": WATCH}.items():
         monkeypatch.setenv(name, value)
 
 
@@ -113,7 +116,8 @@ def test_an_own_endpoint_gets_signed_requests_within_the_budget_and_knows_no_num
             "tea": {"answer": "We do.", "usage": {"input_tokens": 3, "output_tokens": 2}}
         }
         server.says = lambda document: answers.get(newest(document), {"hand_over": True, "answer": "no"})
-        with listener(project.folder, settings=provider.settings("replies: {texts: drop}")) as heard:
+        tokens = "  tokens: {watch: {secret: '${WATCH_TOKEN}', scopes: [metrics]}}\n"
+        with listener(project.folder, settings=provider.settings("replies: {texts: drop}") + tokens) as heard:
             says(heard, ANN, "tea")
             provider.until(1)
             says(heard, ANN, "wine")
@@ -121,6 +125,10 @@ def test_an_own_endpoint_gets_signed_requests_within_the_budget_and_knows_no_num
             says(heard, BEN, "tea")
             assert wait(lambda: len(whys(project)) == 2)
             said = heard.said()
+            metrics = httpx.get(f"{heard.url}/metrics", headers={"Authorization": f"Bearer {WATCH}"}).text
+    for name in ("asked_total", "answered_total", "handed_over_total", "tokens_out_total"):
+        assert f'a2pcli_bot_{name}{{bot="helper"}}' in metrics
+    assert 'a2pcli_bot_cost_total{bot="helper",currency="USD"} 2.0' in metrics
     assert [text for _, _, text in provider.got] == ["We do."]
     assert whys(project) == [
         "bot helper: it asks for a person",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from starlette.routing import Route
 
 from a2pcli.actions.agents import WEBHOOK
-from a2pcli.actions.bot_protocol import url_of
+from a2pcli.actions.bot_protocol import shown_url
 from a2pcli.actions.inbox import post_answer
 from a2pcli.actions.reply_rules import load_rules, rules_path
 from a2pcli.actions.surveys import load_surveys
@@ -99,6 +99,6 @@ def _lines(settings: LoadedSettings) -> Iterator[str]:
     if rules is not None:
         yield f"rules for replies: {rules.path} ({len(rules.rules)})"
         for name, bot in rules.bots.items():
-            yield f"bot {name}: {url_of(bot)}"
+            yield f"bot {name}: {shown_url(bot)}"
     if settings.settings.replies.texts == "drop":
         yield "texts of replies are not kept, so the inbox has none (setting `replies: {texts: keep}`)"
