@@ -20,13 +20,13 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from a2pcli.addresses.kinds import forms_of
 from a2pcli.dataclass import dataclass
-from a2pcli.ledger import answer_deliveries, audit, erased, told_optouts
+from a2pcli.ledger import answer_deliveries, audit, told_optouts
+from a2pcli.ledger.answer_optouts import is_out
 from a2pcli.ledger.core import SubStore
-from a2pcli.ledger.optouts import CHANNEL, EVERYTHING, PROGRAMME, SENDER, binds, of_addresses
+from a2pcli.ledger.optouts import binds
 from a2pcli.ledger.receipt_ids import note_parts_of_answer
 from a2pcli.ledger.records import now_ms
 from a2pcli.ledger.schema_answers import answers
-from a2pcli.ledger.sender_names import sender_key, sender_scope
 from a2pcli.messages import Cause, Outcome, State
 from a2pcli.reasons import Reason
 
@@ -383,20 +383,3 @@ class Answers(SubStore):
     def _note(self, connection: Connection, answer: Answer, state: State, now: int) -> None:
         detail = {"kind": answer.kind, "gateway": answer.gateway, "state": str(state)}
         audit.record(connection, "answer.send", None, detail, [answer.address], now)
-
-
-def is_out(connection: Connection, answer: Answer | NewAnswer, now: int) -> bool:
-    """Return whether the suppression list keeps this answer from the person."""
-    forms = forms_of(answer.address)
-    if erased.erased_of(connection, [answer.address]):
-        return True
-    sender = sender_key(sender_scope(answer.sender, answer.gateway))
-    for entry in of_addresses(connection, forms, now):
-        if entry.scope == SENDER:
-            if sender_key(entry.scope_value) == sender:
-                return True
-        elif (entry.scope, entry.scope_value) in (
-            (EVERYTHING, ""), (PROGRAMME, answer.programme), (CHANNEL, answer.channel)
-        ):  # fmt: skip
-            return True
-    return False
