@@ -124,7 +124,7 @@ def prepared(
 
 
 def _link_secret(open_campaign: OpenCampaign) -> bytes | None:
-    """The ledger's secret for links to unsubscribe; an example for what is only looked at before there is one."""
+    """The ledger's secret for unsubscribe links; an example for what is only looked at before there is one."""
     from a2pcli.planning.unsubscribing import EXAMPLE
 
     if open_campaign.settings.settings.listen.public_url is None:

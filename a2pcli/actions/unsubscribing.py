@@ -1,4 +1,4 @@
-"""People who follow their link to unsubscribe: looking at it changes nothing, and confirming it suppresses them."""
+"""People who follow their unsubscribe link: looking at it changes nothing, and confirming it suppresses them."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class People(SubStore):
 
     @translates_errors
     def link_secret(self, *, create: bool = False) -> bytes | None:
-        """Return the secret of the links to unsubscribe, derived from the erasure key; None if there is none. With
+        """Return the secret of the unsubscribe links, derived from the erasure key; None if there is none. With
         ``create``, a SQLite ledger gets one."""
         key = erased.find_key(self._ledger.url, create=create)
         return None if key is None else hmac.digest(key.secret, b"a2pcli: links to unsubscribe", "sha256")

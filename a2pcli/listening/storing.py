@@ -59,7 +59,10 @@ class Storing(Generic[One]):
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        """Begin to store."""
+        """Begin to store; also again, after ``close``."""
+        if self._is_closing:
+            self._is_closing = False
+            self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
         self._tasks = [asyncio.create_task(self._work()), asyncio.create_task(self._expire())]
 
     def store(self, heard: One) -> asyncio.Future[None]:

@@ -267,7 +267,7 @@ def _of_quotas(prepared: Prepared, tally: PlanTally, load: Load, summary: Mappin
 
 
 def _unsubscribe_url(prepared: Prepared) -> str | None:
-    """Return where the messages' links to unsubscribe lead, without the part of each person; None if they have none."""
+    """Return where the messages' unsubscribe links lead, without the part of each person; None if they have none."""
     used = [one.spec.links for one in prepared.channels if one.compiled.uses_links]
     return f"{used[0].base}{UNSUBSCRIBE}" if used and used[0] is not None else None
 

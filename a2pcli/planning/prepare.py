@@ -58,7 +58,7 @@ class Choices:
     ascii_mailboxes: frozenset[str] = frozenset()
     """The gateways that refuse email addresses with letters beyond ASCII before the @."""
     link_secret: bytes | None = None
-    """The ledger's secret for links to unsubscribe."""
+    """The ledger's secret for unsubscribe links."""
     remember: Remember | None = None
     """How the lists of people who must not be messaged are looked up."""
 

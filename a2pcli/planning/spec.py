@@ -224,7 +224,7 @@ class CompiledSpec:
                 *(one for content in self.contents.values() for one in content.templates.values()),
             )
         )
-        """Whether a message has a link to unsubscribe."""
+        """Whether a message has an unsubscribe link."""
         self.once_per = self._template(spec.once_per, has_links=False) if spec.once_per else None
         self.where: Expression | None = None
         if spec.where:

@@ -46,9 +46,7 @@ def no_secret_notes(
         return
     if "email" not in (campaign.channel, *(campaign.channels or ())):
         return
-    message = (
-        "the emails go without a link to unsubscribe with one click: a ledger on a server has no key for it"
-    )
+    message = "the emails go without a one-click unsubscribe link: a ledger on a server has no key for it"
     hint = "set A2PCLI_ERASURE_KEY, here and for `a2pcli listen`"
     yield replace(
         settings.problem(message, ("listen", "public_url"), hint=hint, code="no-one-click"),

@@ -368,3 +368,17 @@ def test_a_text_that_no_database_stores_is_no_answer_on_any_channel(
 ) -> None:
     with pytest.raises(InvalidInput):
         sendable_text(every_provider, channel, text)
+
+
+def test_what_stores_can_be_closed_and_started_again() -> None:
+    kept: list[object] = []
+
+    async def run() -> None:
+        storing = Storing[Heard](kept.extend)
+        for name in ("one", "two"):
+            storing.start()
+            await storing.store(Heard(name, receipts=()))
+            await storing.close()
+
+    asyncio.run(asyncio.wait_for(run(), 10))
+    assert [one.gateway for one in kept] == ["one", "two"]  # type: ignore[attr-defined]

@@ -260,7 +260,7 @@ def test_a_running_listener_takes_the_link_of_a_message_that_was_sent(shop: Proj
         time.sleep(0.1)
         assert heard.stop() == 0
         said = heard.said()
-    assert f"links to unsubscribe: {PUBLIC}/u/…" in said
+    assert f"unsubscribe links: {PUBLIC}/u/…" in said
     assert path not in said
     assert len(out(shop)) == 1
     assert shop.run("optout", "reply", "07911123456", "START", **ENVIRON).status == 0
@@ -350,9 +350,9 @@ def test_a_missing_key_is_told_when_planning_and_when_the_listener_starts(
     shop.write("letter.yaml", EMAILS.replace(" Unsubscribe: {{ unsubscribe_url }}", " Reply STOP to leave."))
     shop.run("ledger", "create")
     planned = shop.run("plan", "letter.yaml")
-    assert "without a link to unsubscribe with one click" in planned.err
+    assert "without a one-click unsubscribe link" in planned.err
     assert "set A2PCLI_ERASURE_KEY" in planned.err
     with in_process(shop.folder, settings, ledger=on_a_server) as heard:
-        assert any("warning: links to unsubscribe do not work" in line for line in heard.lines)
+        assert any("warning: unsubscribe links do not work" in line for line in heard.lines)
         answer = heard.ask("POST", "/u/whatever", data=ONE_CLICK)
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")

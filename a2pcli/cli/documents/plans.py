@@ -181,7 +181,7 @@ class Plan(TypedDict):
     limit: int | None
     programme: str | None
     unsubscribe: Annotated[
-        str | None, says("beginning of the recipients' links to unsubscribe; null if no message has one")
+        str | None, says("beginning of the recipients' unsubscribe links; null if no message has one")
     ]
     consent: str | None
     waivers: list[Waiver]

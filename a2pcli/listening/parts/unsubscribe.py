@@ -28,7 +28,7 @@ LARGEST = 20_000
 """Bytes of a body; mail programs send a line."""
 
 NO_KEY = (
-    "warning: links to unsubscribe do not work, requests for them are answered with 503: set A2PCLI_ERASURE_KEY, the"
+    "warning: unsubscribe links do not work, requests for them are answered with 503: set A2PCLI_ERASURE_KEY, the"
     " same for every command (docs/listening.md)"
 )
 
@@ -45,7 +45,7 @@ def part(listener: Listener) -> Part | None:
         return Part([Route(f"{PATH}{{token}}", Later(listener))], [NO_KEY])
     assets = [Route(f"{PATH}{name}", Asset(name)) for name in ("style.css", "icon.svg")]
     routes = [*assets, Route(f"{PATH}{{token}}", Leaving(listener, desk))]
-    return Part(routes, [f"links to unsubscribe: {listener.public_url}{PATH}…"])
+    return Part(routes, [f"unsubscribe links: {listener.public_url}{PATH}…"])
 
 
 class Later:
@@ -56,7 +56,7 @@ class Later:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        self._listener.notices.note("a link to unsubscribe was not served: A2PCLI_ERASURE_KEY is not set")
+        self._listener.notices.note("an unsubscribe link was not served: A2PCLI_ERASURE_KEY is not set")
         language = language_of(headers_of(scope).get("accept-language", ""))
         await _told(language, 503, headers=AGAIN)(scope, receive, send)
 
@@ -84,7 +84,7 @@ class Leaving:
             if crowded is not None:
                 return crowded
         if not is_valid:
-            self._listener.notices.note("a link to unsubscribe was incomplete or not made by this ledger")
+            self._listener.notices.note("an unsubscribe link was incomplete or not made by this ledger")
             return _told(language, 404)
         body = await self._listener.bodies.read(scope, receive, LARGEST)
         if isinstance(body, Response):
@@ -97,7 +97,7 @@ class Leaving:
                 found = await self._listener.workers.run(self._desk.look, token)
         except (LedgerError, Busy) as error:
             why = error.problems[0] if isinstance(error, LedgerError) else "too much at once"
-            self._listener.notices.note(f"a link to unsubscribe could not be served: {why}")
+            self._listener.notices.note(f"an unsubscribe link could not be served: {why}")
             return _told(language, 503, headers=AGAIN)
         return _told(language, 404) if found is None else _shown(language, found)
 
