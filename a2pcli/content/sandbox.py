@@ -7,7 +7,8 @@ template is evaluated outside of this environment, no module is imported, and no
 from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping
-from functools import partial
+from functools import lru_cache, partial
+from types import CodeType
 from typing import Any
 
 from jinja2 import BaseLoader, Environment, Template, TemplateNotFound, Undefined, nodes
@@ -159,6 +160,12 @@ class _Modules(BaseLoader):
         return environment.template_class.from_code(environment, code, globals or {})
 
 
+@lru_cache(maxsize=256)
+def _compiled(source: str, filename: str) -> CodeType:
+    """A template's Python code, compiled. A campaign's texts are compiled to check them, and again to plan."""
+    return compile(source, filename, "exec")
+
+
 class Sandbox(ImmutableSandboxedEnvironment):
     """One environment for each compiled template: its budget is the row's at hand."""
 
@@ -217,6 +224,9 @@ class Sandbox(ImmutableSandboxedEnvironment):
     ) -> TokenStream:
         tokens = without_tag_lines(self.lexer.tokeniter(source, name, filename, state))
         return TokenStream(self.lexer.wrap(tokens, name, filename), name, filename)
+
+    def _compile(self, source: str, filename: str) -> CodeType:
+        return _compiled(source, filename)
 
     def add_module(self, name: str, body: list[nodes.Node]) -> None:
         """A file that templates may import, already checked and counted."""

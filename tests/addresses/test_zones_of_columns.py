@@ -83,7 +83,7 @@ def columns(people: list[tuple[str, str | None, str | None, str | None, str | No
     return locate_column(number, country, timezone=zone, state=state, postcode=postcode)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.lists(contacts(), min_size=1, max_size=30))
 def test_a_column_says_what_each_row_alone_says(
     people: list[tuple[str, str | None, str | None, str | None, str | None]],

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import readykit
 from clikit import Project, Ran
 
 from a2pcli.errors import ExitStatus
@@ -289,8 +290,10 @@ def test_a_server_that_restarts_while_a_command_runs_leaks_no_words_of_a_driver(
         " WHERE application_name LIKE 'a2pcli %' AND pid <> pg_backend_pid()"
     )
     for pause in (0.0, 0.05, 0.1):
-        with subprocess.Popen(
-            [sys.executable, "-m", "a2pcli", "send", "sale.yaml", "--yes"],
+        with readykit.begin(
+            "send",
+            "sale.yaml",
+            "--yes",
             cwd=project.folder,
             env={**os.environ, "A2PCLI_LEDGER": url},
             stdin=subprocess.DEVNULL,

@@ -167,17 +167,17 @@ def many(server: Any, zygotes: list[Zygote], count: int, chunk: int, slowest_ms:
 def test_several_senders_share_a_run_and_all_of_them_end_when_it_is_finished(
     server: Any, zygotes: list[Zygote]
 ) -> None:
-    for shared in many(server, zygotes, 800, chunk=50, slowest_ms=150):
+    for shared in many(server, zygotes, 500, chunk=50, slowest_ms=150):
         shared.go(0, random.Random(1))
-        found = shared.must_hold(800)
-        assert len(found["accepted"]) == 800
+        found = shared.must_hold(500)
+        assert len(found["accepted"]) == 500
         assert len(set(shared.taken()["by"].values())) > 1
 
 
 def test_a_few_kills_among_several_senders_send_nothing_twice(server: Any, zygotes: list[Zygote]) -> None:
-    for shared in many(server, zygotes, 1200, chunk=60, slowest_ms=200):
+    for shared in many(server, zygotes, 700, chunk=50, slowest_ms=200):
         shared.go(3, random.Random(3))
-        assert shared.must_hold(1200)["accepted"]
+        assert shared.must_hold(700)["accepted"]
         assert shared.killed
 
 

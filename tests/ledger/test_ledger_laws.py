@@ -196,7 +196,7 @@ class LedgerLawsAtLength(LedgerLaws):
 
 TestLedgerLaws = LedgerLaws.TestCase
 TestLedgerLaws.settings = settings(
-    max_examples=12, stateful_step_count=20, deadline=None, suppress_health_check=_CALM
+    max_examples=9, stateful_step_count=20, deadline=None, suppress_health_check=_CALM
 )
 TestLedgerLawsAtLength = pytest.mark.slow(LedgerLawsAtLength.TestCase)
 TestLedgerLawsAtLength.settings = settings(

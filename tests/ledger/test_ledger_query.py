@@ -8,13 +8,13 @@ import json
 import re
 import signal
 import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
+import readykit
 from clikit import PEOPLE, Project
 from ledgerkit import ACCEPTED, Make, claim, number, settle
 from openingkit import schema
@@ -155,8 +155,9 @@ def test_a_query_that_takes_too_long_is_stopped(ledger: Ledger) -> None:
 
 
 def test_ctrl_c_ends_a_query(used: Project) -> None:
-    command = [sys.executable, "-m", "a2pcli", "ledger", "query", FOREVER]
-    process = subprocess.Popen(command, cwd=used.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process = readykit.begin(
+        "ledger", "query", FOREVER, cwd=used.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
     opened = str(database(used))
     while process.poll() is None and opened not in {
         one.path for one in psutil.Process(process.pid).open_files()

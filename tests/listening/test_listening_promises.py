@@ -132,7 +132,7 @@ async def ask(
 
 
 @given(st.data())
-@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_nothing_that_is_sent_ends_in_an_error(
     every_provider: LoadedSettings, doors: dict[str, CallbackDoor], tmp_path: Path, data: st.DataObject
 ) -> None:

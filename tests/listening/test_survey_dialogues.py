@@ -192,7 +192,7 @@ class Dialogues(RuleBasedStateMachine):
             self.desk.take(reply, channel="sms", gateway="gw", source="test")
 
 
-@pytest.mark.parametrize("many", [15, pytest.param(150, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("many", [10, pytest.param(150, marks=pytest.mark.slow)])
 def test_dialogues_go_as_the_model_says(many: int) -> None:
     folder = Path(tempfile.mkdtemp())
     try:

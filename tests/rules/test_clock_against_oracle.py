@@ -126,7 +126,7 @@ def judge(case: tuple[Clock, list[bool], datetime]) -> None:
     assert Clock.from_json(clock.to_json()) == clock
 
 
-QUICK = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 LONG = settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck))
 
 

@@ -90,7 +90,7 @@ def _all_is_accounted_for(
 @pytest.mark.parametrize("mail", [REVOKES, EXPIRES], ids=["revoked", "expired"])
 def test_nobody_gets_two_but_for_lost_races(tmp_path: Path, ledger: Ledger, mail: str) -> None:
     """Opt-outs between the attempts are heeded, rows are accounted for, and costs are those of the provider's log."""
-    _simulated(tmp_path, ledger, 300, mail)
+    _simulated(tmp_path, ledger, 160, mail)
 
 
 @pytest.mark.slow
