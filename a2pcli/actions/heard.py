@@ -104,8 +104,8 @@ class HeardStore:
         self._kept_at = -JUST_NOW
         self.on_answers: Callable[[], None] = lambda: None
         """Called, on the thread that stores, when answers were stored that are to be sent."""
-        self.hearing: Callable[[], Mapping[str, Spellings]] = dict
-        """Returns the gateways whose receipts come on the connection by which answers are sent."""
+        self.hearing: list[Callable[[], Mapping[str, Spellings]]] = []
+        """Each returns gateways whose receipts come on the connection by which a sender of answers sends."""
 
     @property
     def name(self) -> str:
@@ -201,7 +201,8 @@ class HeardStore:
         newest = self._matching.newest()
         if has_unmatched(self._ledger):
             self.counts.matched_later += self._matching.match_again(newest, tells=self._tells)
-            for gateway, spellings in self.hearing().items():
+            hearing = [pair for those in list(self.hearing) for pair in those().items()]
+            for gateway, spellings in hearing:
                 found = match_spelt(self._ledger, gateway, spellings, self._tells)
                 self.counts.add(HeardCounts(matched_later=found.matched, opted_out=found.opted_out))
                 self._matching.keep_totals(found.uncounted)

@@ -15,7 +15,9 @@ from a2pcli.ledger.answers import Answer, NewAnswer
 from a2pcli.ledger.codes import CodeLimits, NewCode, RefusedCode, SentCode
 from a2pcli.ledger.erasure import Person
 from a2pcli.ledger.integrity import check
+from a2pcli.ledger.live_receipts import has_unmatched, match_spelt
 from a2pcli.ledger.store import Ledger
+from a2pcli.ledger.told_optouts import no_opt_out
 from a2pcli.messages import Cause, Outcome, State, Verdict
 
 ANN, BEN, SHOP = "+447911123456", "+447911123457", "12345"
@@ -199,3 +201,19 @@ def test_a_code_that_did_not_arrive_may_be_followed_by_the_next_at_once(ledger: 
     assert isinstance(ask(NOW + 2000), SentCode)
     after = ask(NOW + 3000)
     assert isinstance(after, RefusedCode), "of the second nothing is known"
+
+
+def test_a_receipt_that_writes_the_id_in_another_way_is_matched_by_its_spellings(ledger: Ledger) -> None:
+    """SMPP: the answer had the id in decimal digits, the receipt in hexadecimal ones."""
+    sent(ledger, "one", "1267")
+    sent(ledger, "two", "9", address=BEN)
+    for _ in ledger.receipts.pieces([receipt("4F3", "delivered")], "gw", "f", by_id=False):
+        pass
+    assert ledger.receipts.match_again(ledger.receipts.newest()) == 0
+    done = match_spelt(ledger, "gw", lambda id: ([str(int(id, 16))], []), no_opt_out)
+    assert (done.matched, again(ledger, "one").delivery, again(ledger, "two").delivery) == (
+        1,
+        "delivered",
+        None,
+    )
+    assert not has_unmatched(ledger)

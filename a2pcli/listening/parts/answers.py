@@ -65,12 +65,14 @@ def part(listener: Listener) -> Part:
 
         sender = whole_sender(ledger, settings, tell=tell, keep=listener.store.keep_heard, texts=texts)
         changed[:] = [forget]
-        listener.store.on_answers, listener.store.hearing = wake, sender.hearing
+        listener.store.on_answers = wake
+        listener.store.hearing.append(sender.hearing)
         try:
             await sender.run()
         finally:
             changed.clear()
-            listener.store.on_answers, listener.store.hearing = (lambda: None), dict
+            listener.store.on_answers = lambda: None
+            listener.store.hearing.remove(sender.hearing)
             await sender.drain(STOPS_WITHIN)
             await sender.close()
 

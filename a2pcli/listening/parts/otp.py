@@ -63,6 +63,7 @@ class _Service:
             keep=listener.store.keep_heard,  # a provider may deliver replies on this connection too
         )
         self._deliver = delivery(self._sender)
+        listener.store.hearing.append(self._sender.hearing)
 
     async def keep_sender(self) -> None:
         """Keep gateways open until the listener stops."""
