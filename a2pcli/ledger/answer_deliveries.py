@@ -25,27 +25,24 @@ _n, _r = answers.c, receipts.c
 def apply(connection: Connection, numbers: Collection[int], now: int) -> int:
     """Update these messages from all of their receipts; return how many became accepted by them. Audit:
     ``answer.send``."""
-    accepted = 0
+    accepted: list[str] = []
     for some in deliveries.pieces(sorted(set(numbers))):
+        query = select(answers).where(_n.number.in_(some)).order_by(_n.number)
+        # Locked before the receipts are read: whoever settles the message meanwhile sees these, or is seen here.
+        rows = connection.execute(query.with_for_update()).mappings().all()
         told, bills = deliveries.told_and_billed(connection, some, _r.answer)
-        rows = connection.execute(select(answers).where(_n.number.in_(some)).order_by(_n.number))
-        for row in rows.mappings().all():
+        for row in rows:
             reports = told.get(row["number"], [])
             values = _delivered(row, reports) | _billed(row, bills.get(row["number"], {}))
             if reports and deliveries.was_taken(_state(row), _found(row, reports), reports):
                 values |= _accepted(row, reports, now)
-                accepted += 1
+                accepted.append(row["address"])
             if values:
                 connection.execute(update(answers).where(_n.number == row["number"]).values(values))
-            if "state" in values:
-                detail = {
-                    "kind": row["kind"],
-                    "gateway": row["gateway"],
-                    "state": values["state"],
-                    "by": "receipt",
-                }
-                audit.record(connection, "answer.send", None, detail, [row["address"]], now)
-    return accepted
+    if accepted:  # last, as other writers of entries wait until the transaction ends
+        detail = {"state": str(State.ACCEPTED), "by": "receipt"}
+        audit.record(connection, "answer.send", None, detail, accepted, now)
+    return len(accepted)
 
 
 def _state(row: RowMapping) -> str:

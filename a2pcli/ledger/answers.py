@@ -301,8 +301,7 @@ class Answers(SubStore):
         with self._ledger.writing() as connection:
             open_ = _c.state.in_([str(State.SUBMITTING), str(State.UNKNOWN)])
             mine = (_c.number == answer.number) & open_
-            if connection.execute(update(answers).where(mine).values(values)).rowcount:
-                self._note(connection, answer, state, moment)
+            is_mine = connection.execute(update(answers).where(mine).values(values)).rowcount
             note_parts_of_answer(
                 connection, answer.number, answer.reference, answer.gateway, outcome.part_ids, moment
             )
@@ -311,6 +310,8 @@ class Answers(SubStore):
                 told_optouts.keep_from_answer(
                     connection, answer.gateway, answer.address, answer.sender, moment
                 )
+            if is_mine:
+                self._note(connection, answer, state, moment)
         self._ledger.note_entry()
 
     def give_up(self, *, now: int | None = None) -> dict[State, int]:

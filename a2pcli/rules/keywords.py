@@ -159,8 +159,12 @@ def _in_other_words(
         if found := _by_wording(one, words):
             return Reply(Meaning.STOP, True, found)
     if name is not None:
-        what = f"a name that is no programme ({name.unknown})" if name.unknown else "several names"
-        return Reply(Meaning.STOP, True, f"an opt-out with {what}: taken for all messages", is_for_all=True)
+        what = (
+            f"with a name that is no programme ({name.unknown})"
+            if name.unknown
+            else "of more than one programme"
+        )
+        return Reply(Meaning.STOP, True, f"an opt-out {what}: taken for all messages", is_for_all=True)
     return _doubtful(text, said, bare, words, own)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -217,3 +218,22 @@ def test_a_receipt_that_writes_the_id_in_another_way_is_matched_by_its_spellings
         None,
     )
     assert not has_unmatched(ledger)
+
+
+def test_a_receipt_and_an_outcome_that_are_stored_at_the_same_time_both_count(ledger: Ledger) -> None:
+    for place in range(20):
+        answer = claimed(ledger, f"k{place}")
+        found = [receipt(f"id-{place}", "delivered", reference=answer.reference)]
+
+        def settle(answer: Answer = answer) -> None:
+            ledger.answers.settle(answer, State.UNKNOWN, Outcome(Verdict.UNKNOWN), now=NOW)
+
+        def hear(found: list[Receipt] = found) -> None:
+            ledger.receipts.add(found, "gw", "f")
+
+        with ThreadPoolExecutor(2) as threads:
+            for done in [threads.submit(settle), threads.submit(hear)]:
+                done.result()
+        assert (again(ledger, f"k{place}").state, again(ledger, f"k{place}").delivery) == (
+            State.ACCEPTED, "delivered",
+        )  # fmt: skip

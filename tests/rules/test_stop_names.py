@@ -68,7 +68,7 @@ def test_a_name_that_nobody_knows_is_taken_for_everything_and_read_by_a_person(t
 def test_several_programmes_are_taken_for_everything(text: str) -> None:
     reply = said(text)
     assert (reply.meaning, reply.programme) == (Meaning.STOP, None)
-    assert "several names" in reply.why
+    assert "of more than one programme" in reply.why
 
 
 @pytest.mark.parametrize(
