@@ -234,7 +234,7 @@ def test_without_rules_what_nobody_understands_goes_to_the_inbox_and_an_answer_c
         assert project.run("inbox", "assign", code, "anna").status == 0
         done = project.run("inbox", "reply", code, "No, in York.", "--close")
         assert done.status == 0, done.err
-        assert done.out == f"{code}: sent; closed\n"
+        assert done.out == f"{code}: the answer was sent; closed\n"
         assert provider.got == [(SHOP, BEN, "No, in York.")]
         document = project.run("inbox", "show", code, "--json").json
         assert [(one["ours"], one["text"]) for one in document["messages"]][-1] == (True, "No, in York.")
