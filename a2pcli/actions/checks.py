@@ -10,6 +10,7 @@ from a2pcli.actions.confirming import ConfirmationTexts
 from a2pcli.actions.fallback_check import fallback_findings
 from a2pcli.actions.files_online import unreachable
 from a2pcli.actions.gateway_check import gateway_problems, route_problems, used_gateways
+from a2pcli.actions.project_files import is_project_file, problems_of
 from a2pcli.actions.surveys import ReadySurvey, load_surveys
 from a2pcli.config.campaign import Campaign
 from a2pcli.config.document import read_document
@@ -20,7 +21,6 @@ from a2pcli.config.load import (
     ledger_url,
     load_settings,
 )
-from a2pcli.config.reply_rules import FILE as REPLY_RULES
 from a2pcli.config.surveys import FOLDER, load_survey
 from a2pcli.errors import A2PError, InvalidInput, Problem, Severity
 from a2pcli.planning.campaign_check import Checked as Checked
@@ -37,7 +37,7 @@ def find_campaigns(asked: Sequence[Path]) -> list[Path]:
     else:
         files = [
             *_in_folder(Path("campaigns")),
-            *(file for file in _in_folder(Path()) if _looks_like_one(file)),
+            *(file for file in _in_folder(Path()) if is_project_file(file) or _looks_like_one(file)),
         ]
     if not files:
         where = ", ".join(str(path) for path in asked) or "here or in ./campaigns"
@@ -49,7 +49,7 @@ def find_campaigns(asked: Sequence[Path]) -> list[Path]:
 
 
 def _in_folder(folder: Path) -> list[Path]:
-    """A folder's YAML files that are neither settings nor rules for replies, by name."""
+    """A folder's YAML files but for the settings, by name."""
     if not folder.is_dir():
         return []
     try:
@@ -60,9 +60,7 @@ def _in_folder(folder: Path) -> list[Path]:
     return [
         file
         for file in files
-        if file.suffix in _SUFFIXES
-        and file.name not in (*SETTINGS_NAMES, REPLY_RULES)
-        and not file.name.startswith(".")
+        if file.suffix in _SUFFIXES and (file.name not in SETTINGS_NAMES) and not file.name.startswith(".")
     ]
 
 
@@ -89,6 +87,9 @@ def check_files(
         if is_survey(file):
             result.append(Checked(file, None, None, tuple(_of_survey(file))))
             continue
+        if is_project_file(file):
+            result.append(Checked(file, None, None, _not_ignored(problems_of(file), ignored)))
+            continue
         checked = check_campaign(file)
         more = [*_gateways(checked)]
         if online:
@@ -98,13 +99,12 @@ def check_files(
             first = names.setdefault(key, file)
             if first != file:
                 more.append(_same_name(checked.campaign, first))
-        problems = (
-            problem
-            for problem in (*checked.problems, *more)
-            if problem.severity is Severity.ERROR or problem.code not in ignored
-        )
-        result.append(replace(checked, problems=tuple(problems)))
+        result.append(replace(checked, problems=_not_ignored((*checked.problems, *more), ignored)))
     return result
+
+
+def _not_ignored(problems: Sequence[Problem], ignored: Collection[str]) -> tuple[Problem, ...]:
+    return tuple(one for one in problems if one.severity is Severity.ERROR or one.code not in ignored)
 
 
 def is_survey(file: Path) -> bool:

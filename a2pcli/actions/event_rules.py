@@ -160,7 +160,13 @@ class EventRules:
                     loaded.document.problem(one, loc, of="key", code="event") for one in _lacks(rule)
                 ]
             except A2PError as error:
-                problems += error.problems
+                for one in error.problems:
+                    if one.line is None and one.path:  # the file itself
+                        message = f"{one.path}: {one.message}"
+                        one = loaded.document.problem(
+                            message, (*loc, "campaign"), hint=one.hint, code=one.code
+                        )
+                    problems.append(one)
             except ValueError as error:
                 where, message = error.args
                 problems.append(loaded.document.problem(message, (*loc, *where), code="event"))

@@ -175,11 +175,24 @@ def warm(ledger: Ledger, settings: LoadedSettings, rules: EventRules, lookups: L
     """Plan a message to nobody for each event, so that the first one that comes does not wait for what is loaded and
     looked up once. What is wrong with a campaign is told."""
     for name, rule in rules.rules.items():
-        row = dict.fromkeys([*rule.columns, *([COUNT] if rule.event.digest else [])], "")
         try:
-            plan_events(ledger, settings, rule.loaded, [row], tell=tell, lookups=lookups)
+            plan_events(ledger, settings, rule.loaded, [_nobody(rule)], tell=tell, lookups=lookups)
         except InvalidInput as error:
             tell(f"events '{name}' will wait: {_why(error)}")
+
+
+def planning_problems(ledger: Ledger, settings: LoadedSettings, rule: EventRule) -> Sequence[Problem]:
+    """Return what is wrong with an event's campaign once it is planned with the event's columns."""
+    try:
+        plan_events(ledger, settings, rule.loaded, [_nobody(rule)], tell=lambda _: None, keeps=False)
+    except InvalidInput as error:
+        return [replace(one, message=f"{one.message}, for the event '{rule.name}'") for one in error.problems]
+    return ()
+
+
+def _nobody(rule: EventRule) -> dict[str, str]:
+    """The columns of an event without values."""
+    return dict.fromkeys([*rule.columns, *([COUNT] if rule.event.digest else [])], "")
 
 
 def _groups(ledger: Ledger, some: Sequence[Trigger]) -> Iterator[list[list[Trigger]]]:

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, WithJsonSchema
 
 from a2pcli.config.document import Document, read_document
-from a2pcli.config.examine import examine
+from a2pcli.config.examine import Examined, examine
 from a2pcli.config.fields import Money, Strict, Text, YesNo
 from a2pcli.config.frequency import Cap, parse_frequency
 from a2pcli.config.listen import EnvironmentName
@@ -23,7 +23,7 @@ EVENTS = "events"
 
 SOURCES = ("shopify", "woocommerce", "stripe", "calendly", "hubspot", "webhook")
 _UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_SPAN = re.compile(r"(\d{1,4})\s*(s|sec|seconds?|m|min|minutes?|h|hours?|d|days?)", re.IGNORECASE)
+_SPAN = re.compile(r"(\d{1,4})\s*(s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)", re.IGNORECASE)
 
 
 def parse_span(text: str) -> int:
@@ -56,7 +56,10 @@ Expression = Annotated[str, StringConstraints(strip_whitespace=True, min_length=
 EventName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 Topic = Annotated[str, AfterValidator(_topic)]
 Secrets = Annotated[
-    list[EnvironmentName], BeforeValidator(lambda typed: [typed] if isinstance(typed, str) else typed)
+    list[EnvironmentName],
+    BeforeValidator(
+        lambda typed: [typed] if isinstance(typed, str) else typed, json_schema_input_type=str | list[str]
+    ),
 ]
 
 
@@ -109,7 +112,7 @@ class Event(Strict):
         None, description="When it happened: ISO 8601, or Unix time. Default: when it came"
     )
     expires: Span = Field("1 day", description="An event that is older causes no message")
-    digest: Annotated[Digest, BeforeValidator(_digest)] | None = Field(
+    digest: Annotated[Digest, BeforeValidator(_digest, json_schema_input_type=str | Digest)] | None = Field(
         None, description="Gather the events of a person: `10 min`, or a mapping"
     )
     cap: EventCap | None = Field(None, description="How many messages leave at most, by device")
@@ -156,7 +159,12 @@ class LoadedEvents:
 def load_events(path: Path) -> LoadedEvents:
     """The file. Raises ``InvalidInput`` with every problem, each at its place."""
     document = read_document(path)
-    return LoadedEvents(examine(document, EventFile, _problems).sound, document, path)
+    return LoadedEvents(examine_events(document).sound, document, path)
+
+
+def examine_events(document: Document) -> Examined[EventFile]:
+    """What is wrong with the file, and what is usable nevertheless."""
+    return examine(document, EventFile, _problems)
 
 
 def cap_of(typed: EventCap) -> tuple[int, int, str]:

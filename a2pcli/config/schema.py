@@ -62,9 +62,27 @@ def replies_schema() -> dict[str, Any]:
     """The schema of ``replies.yaml``."""
     from a2pcli.config.reply_rules import ReplyFile
 
-    schema: dict[str, Any] = _for_editors(ReplyFile.model_json_schema(by_alias=True))
+    return _schema_of(ReplyFile, "a2pcli replies")
+
+
+def events_schema() -> dict[str, Any]:
+    """The schema of ``events.yaml``."""
+    from a2pcli.config.events import EventFile
+
+    return _schema_of(EventFile, "a2pcli events")
+
+
+def survey_schema() -> dict[str, Any]:
+    """The schema of a survey."""
+    from a2pcli.config.surveys import Survey
+
+    return _schema_of(Survey, "a2pcli survey")
+
+
+def _schema_of(model: type[BaseModel], title: str) -> dict[str, Any]:
+    schema: dict[str, Any] = _for_editors(model.model_json_schema(by_alias=True))
     definitions = schema.pop("$defs", {})
-    return {"$schema": _DIALECT, "title": "a2pcli replies", **schema, "definitions": definitions}
+    return {"$schema": _DIALECT, "title": title, **schema, "definitions": definitions}
 
 
 def schema_text(kind: Kind) -> str:

@@ -42,7 +42,8 @@ def check(
     ] = False,
     as_json: options.Json = False,
 ) -> None:
-    """Find every problem in campaigns, settings, templates and contacts before planning.
+    """Find every problem in campaigns, settings, templates and contacts before planning; also in surveys, events.yaml
+    and replies.yaml.
 
     Errors would stop a plan. Warnings are about money or trust: a character that doubles the number of parts, missing
     opt-out instructions, a column that is often empty. Works offline, except with --online; nothing is stored or
@@ -53,6 +54,7 @@ def check(
     Exit status: 0 no errors (there may be warnings), 3 errors, or warnings with --strict.
     """
     from a2pcli.actions.checks import check_files, find_campaigns, is_survey
+    from a2pcli.actions.project_files import is_project_file
     from a2pcli.cli.terminal.output import print_json, printable, say
     from a2pcli.cli.terminal.problems import show_problems, show_waivers
     from a2pcli.errors import ExitStatus, Severity, in_file_order
@@ -71,8 +73,10 @@ def check(
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
     warnings = sum(problem.severity is Severity.WARNING for problem in problems)
     surveys = sum(is_survey(one.path) for one in checked)
-    kinds = ((len(checked) - surveys, "campaign"), (surveys, "survey"))
-    looked_at = " and ".join(_count(many, noun) for many, noun in kinds if many)
+    others = [one.path.name for one in checked if is_project_file(one.path)]
+    kinds = ((len(checked) - surveys - len(others), "campaign"), (surveys, "survey"))
+    *before, last = [*(_count(many, noun) for many, noun in kinds if many), *dict.fromkeys(others)]
+    looked_at = f"{', '.join(before)} and {last}" if before else last
     say(f"{looked_at} checked: {_count(errors, 'error')}, {_count(warnings, 'warning')}")
     if errors or (strict and warnings):
         raise typer.Exit(int(ExitStatus.INVALID))

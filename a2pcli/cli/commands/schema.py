@@ -18,6 +18,8 @@ class SchemaKind(StrEnum):
     campaign = "campaign"
     settings = "settings"
     replies = "replies"
+    events = "events"
+    survey = "survey"
     output = "output"
 
 
@@ -30,7 +32,8 @@ def schema(
     kind: Annotated[
         SchemaKind,
         typer.Argument(
-            help="Which schema: a file's, or `output` for --json.", metavar="campaign|settings|replies|output"
+            help="Which schema: a file's, or `output` for --json.",
+            metavar="campaign|settings|replies|events|survey|output",
         ),
     ],
     out: Annotated[
@@ -38,7 +41,8 @@ def schema(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help=JSON_HELP)] = False,
 ) -> None:
-    """Print the JSON Schema of campaign or settings files, of replies.yaml, or of the output of --json.
+    """Print the JSON Schema of campaign or settings files, of replies.yaml, events.yaml or a survey, or of the output
+    of --json.
 
     A file that starts with `# yaml-language-server: $schema=PATH` is checked by VS Code (with the
     YAML extension), Neovim, Zed and others; PATH is relative to the file. `a2pcli init` sets this up.
@@ -69,8 +73,9 @@ def _document(kind: SchemaKind) -> dict[str, Any]:
         from a2pcli.cli.documents import output_schema
 
         return output_schema()
-    from a2pcli.config.schema import json_schema, replies_schema
+    from a2pcli.config.schema import events_schema, json_schema, replies_schema, survey_schema
 
-    if kind is SchemaKind.replies:
-        return replies_schema()
+    others = {"replies": replies_schema, "events": events_schema, "survey": survey_schema}
+    if kind in others:
+        return others[kind]()
     return json_schema("campaign" if kind is SchemaKind.campaign else "settings")
