@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice, repeat
 from typing import Any
 
-from sqlalchemy import Select, Table
+from sqlalchemy import Select, Table, literal_column, select
 from sqlalchemy.engine import Connection
 
 Constant = str | int | None
@@ -156,6 +156,11 @@ def _copy(connection: Connection, target: str, quoted: str, rows: Iterable[Seque
             copy.write_row(row)
             count += 1
     return count
+
+
+def is_empty(connection: Connection, table: Table) -> bool:
+    """Return whether a table has no rows at all, as in most ledgers: there is nothing to look through then."""
+    return connection.execute(select(literal_column("1")).select_from(table).limit(1)).first() is None
 
 
 def read_rows(connection: Connection, query: Select[Any]) -> Iterator[tuple[Any, ...]]:

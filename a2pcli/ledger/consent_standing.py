@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from a2pcli.addresses.kinds import LEAST_HASH
 from a2pcli.addresses.phone.same_phone import same_phone_keys
 from a2pcli.dataclass import dataclass
+from a2pcli.ledger.bulk import is_empty
 from a2pcli.ledger.consents import WITHDRAWN, allowing, covers, in_force, withdrawn_since
 from a2pcli.ledger.numbers import people
 from a2pcli.ledger.records import NEVER
@@ -39,6 +40,9 @@ def standing(connection: Connection, programme: str, channel: str, now: int) -> 
     """Return who has consent according to the ledger's records, and who withdrew it."""
     import numpy as np
 
+    if is_empty(connection, consents):
+        none = np.empty(0, dtype=np.int64)
+        return Standing(none, none, none, none)
     took_back = select(_c.address).where(_c.basis == WITHDRAWN).scalar_subquery()
     allowed = and_(in_force(_c, now), covers(_c, programme, channel))
     end = func.coalesce(_c.expires_at, literal_column(str(NEVER)))
