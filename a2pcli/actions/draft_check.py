@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from a2pcli.actions.plans import OpenCampaign, pace, prepared
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from a2pcli.config.document import Document
     from a2pcli.rules.topics import Topics
 
+SUBJECT = ("email", "subject")
 SAMPLE = 200
 """Recipients, the first of the file, that a text is measured for."""
 _LINK = re.compile(
@@ -33,13 +35,19 @@ _TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class DraftText:
-    """A text of a campaign that can be drafted. ``name`` is its place in the file with dots."""
+    """A text of a campaign that can be drafted. ``name`` is its place in the file with dots; ``channels`` are those
+    that send it."""
 
     name: str
     loc: tuple[str | int, ...]
     text: str
-    channel: str
+    channels: tuple[str, ...]
     subject: str | None = None
+
+    @property
+    def has_parts(self) -> bool:
+        """Whether a channel sends it in parts."""
+        return any(channel_of(one).parts for one in self.channels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +63,7 @@ class Measured:
     """A text as the first recipients would get it. ``costs`` are the least and the highest price of a message by
     currency, in 1e-9 units; ``codes`` are the copy rules that it is against."""
 
-    recipients: int
+    messages: int
     parts: tuple[int, int] | None
     ucs2: int
     costs: Mapping[str, tuple[int, int]]
@@ -87,19 +95,23 @@ class Draft:
 
 
 def draft_texts(loaded: LoadedCampaign) -> dict[str, DraftText]:
-    """The texts that stand in the campaign file: not HTML, approved templates, or questions of surveys."""
+    """The texts that stand in the campaign file: not HTML, cards, approved templates, or questions of surveys. Of an
+    email that is all HTML, the subject."""
     found: dict[str, DraftText] = {}
     for view in loaded.views if loaded.survey is None else ():
         channel, email = view.campaign.channel, view.campaign.email
         for loc, text in texts_of(view, channel):
+            subject = None
+            if kind_of_channel(channel) is Kind.EMAIL and email and loaded.document.has(SUBJECT):
+                subject = str(email.subject)
+            if loc is None and subject is not None:
+                loc, text, subject = SUBJECT, subject, None
             scalar = None if loc is None else loaded.document.scalar(loc)
             if loc is None or scalar is None or scalar.value.rstrip() != text.rstrip():
                 continue
-            subject = None
-            if kind_of_channel(channel) is Kind.EMAIL and email and loaded.document.has(("email", "subject")):
-                subject = str(email.subject)
             name = ".".join(map(str, loc))
-            found.setdefault(name, DraftText(name, tuple(loc), text, channel, subject))
+            one = found.get(name) or DraftText(name, tuple(loc), text, ())
+            found[name] = replace(one, channels=(*one.channels, channel), subject=one.subject or subject)
     return found
 
 
@@ -123,15 +135,15 @@ def checked_draft(
         return Draft(proposed, why=why)
     texts = {text.loc: proposed.text}
     if text.subject is not None and proposed.subject:
-        texts[("email", "subject")] = proposed.subject
+        texts[SUBJECT] = proposed.subject
     try:
         document = with_texts(loaded.document, texts)
         measured = _measured(project, load_campaign(loaded.path, document), settings, text)
     except A2PError as error:
         return Draft(proposed, why=_said(error.problems[0]))
-    if measured.recipients < now.recipients:
-        many = now.recipients - measured.recipients
-        why = f"{many:,} of the first {now.recipients:,} recipients could not get it"
+    if measured.messages < now.messages:
+        many = now.messages - measured.messages
+        why = f"{many:,} of {now.messages:,} messages with it could not be sent"
     elif new := sorted(measured.codes - now.codes - {"ucs-2"}):
         why = f"it breaks copy rules that the text now keeps: {', '.join(new)}"
     if why is not None:
@@ -151,19 +163,25 @@ def _measured(
     with project.ledger_or_empty(loaded.campaign.name) as store:
         opened = OpenCampaign(loaded, settings, store, None, pace(loaded, settings), _untold, keeps=False)
         ready = prepared(opened)
-        names = [one.spec.channel for one in ready.channels]
-        channel = text.channel if len(names) > 1 else None
-        found = [one.row for one in choosing.preview(ready, choosing.first(SAMPLE), None, channel)]
+        known = {one.spec.channel for one in ready.channels}
+        found = [
+            one.row
+            for channel in text.channels
+            if channel in known
+            for one in choosing.preview(
+                ready, choosing.first(SAMPLE), None, channel if len(known) > 1 else None
+            )
+        ]
         columns = frozenset(name for name in ready.table.columns if not name.startswith("@"))
     if text.loc[0] == "variants":
         found = [row for row in found if row["variant"] == text.loc[1]]
     codes = frozenset(one.code for one in problems if one.code in COPY_RULES)
     said = tuple(dict.fromkeys(_said(one) for one in problems if one.code in COPY_RULES))
-    return _of_rows(found, text, columns, codes, said)
+    return _of_rows(found, columns, codes, said)
 
 
 def _of_rows(
-    rows: Sequence[Mapping[str, Any]], text: DraftText, columns: frozenset[str], codes: frozenset[str],
+    rows: Sequence[Mapping[str, Any]], columns: frozenset[str], codes: frozenset[str],
     said: tuple[str, ...],
 ) -> Measured:  # fmt: skip
     costs: dict[str, tuple[int, int]] = {}
@@ -171,12 +189,12 @@ def _of_rows(
         if row["cost"] is not None and row["currency"]:
             least, most = costs.get(row["currency"], (row["cost"], row["cost"]))
             costs[row["currency"]] = min(least, row["cost"]), max(most, row["cost"])
-    parts = [int(row["parts"]) for row in rows if row["parts"] is not None]
-    has_parts = bool(parts) and channel_of(text.channel).parts
+    cut = [row for row in rows if row["parts"] is not None and channel_of(row["channel"]).parts]
+    parts = [int(row["parts"]) for row in cut]
     return Measured(
         len(rows),
-        (min(parts), max(parts)) if has_parts else None,
-        sum(bool(row["ucs2"]) for row in rows) if has_parts else 0,
+        (min(parts), max(parts)) if parts else None,
+        sum(bool(row["ucs2"]) for row in cut),
         costs,
         sum(row["cost"] is None for row in rows),
         next((row["body"] for row in rows if row["body"]), None),
@@ -199,10 +217,16 @@ def _changed(text: DraftText, proposed: Proposed) -> str | None:
     return None
 
 
-def lost_numbers(text: DraftText, proposed: Proposed) -> list[str]:
-    """Numbers of the text that a draft does not have."""
+def lost(text: DraftText, proposed: Proposed, columns: frozenset[str]) -> list[str]:
+    """Numbers and columns of the text that a draft does not have."""
     before, after = f"{text.subject or ''}\n{text.text}", f"{proposed.subject or ''}\n{proposed.text}"
-    return sorted(_numbers(before) - _numbers(after))
+    names = sorted(_used(before, columns) - _used(after, columns))
+    return [*sorted(_numbers(before) - _numbers(after)), *(f"{{{{ {name} }}}}" for name in names)]
+
+
+def _used(text: str, columns: frozenset[str]) -> set[str]:
+    """The columns that a template names."""
+    return {word for tag in _TAG.findall(text) for word in re.findall(r"\w+", tag) if word in columns}
 
 
 def _links(text: str) -> set[str]:

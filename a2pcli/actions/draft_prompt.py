@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from a2pcli.actions.bot_protocol import Message, Question
 from a2pcli.actions.draft_check import Draft, DraftText, Measured, Proposed
-from a2pcli.channels import channel_of
 from a2pcli.dataclass import dataclass
 
 if TYPE_CHECKING:
@@ -41,17 +40,16 @@ class Wish:
 
 def question_for(loaded: LoadedCampaign, text: DraftText, now: Measured, bot: Bot, wish: Wish) -> Question:
     """What the bot is asked: the template, the names of columns and the rules; nothing of any contact."""
-    channel = channel_of(text.channel)
     document: dict[str, Any] = {
         "text": text.text,
-        "channel": text.channel,
+        "channels": list(text.channels),
         "purpose": loaded.campaign.purpose,
         "columns": sorted(now.columns),
         "variants_wanted": wish.count,
     }
     if text.subject is not None:
         document["subject"] = text.subject
-    if channel.parts:
+    if text.has_parts:
         document["most_sms_parts"] = now.most_parts
         document["characters"] = "GSM-7 alphabet only" if now.is_gsm else "any"
     if wish.words:

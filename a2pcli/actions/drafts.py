@@ -183,8 +183,8 @@ def _bot(rules: ReplyRules, named: str | None) -> str:
 def _text(texts: Mapping[str, DraftText], named: str | None) -> DraftText:
     if not texts:
         raise UsageError(
-            "this campaign has no text of its own that could be drafted: HTML, approved templates and questions of"
-            " surveys are not"
+            "this campaign has no text that could be drafted: HTML, cards, approved templates and questions of surveys"
+            " are not"
         )
     if named is None and len(texts) == 1:
         return next(iter(texts.values()))

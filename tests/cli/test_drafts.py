@@ -117,6 +117,34 @@ def test_an_email_is_drafted_with_its_subject(project: Project) -> None:
         assert ran.json["drafts"][0]["least_parts"] is None
 
 
+def test_of_an_email_that_is_all_html_the_subject_is_drafted(project: Project) -> None:
+    campaign = CAMPAIGN.replace("purpose: marketing", "purpose: transactional\nchannel: email")
+    campaign = campaign.replace(f'message: "{TEXT}"\n', "")
+    campaign += 'email:\n  subject: "20% off, {{ first_name }}"\n  html: "<p>Hi {{ first_name }}</p>"\n'
+    with bot() as server:
+        project.starter(campaign=campaign, people="email,first_name\nann@acme.example,Ann\n")
+        project.write("replies.yaml", bots(server))
+        server.says = lambda _: proposes("Only now: 20% off")
+        ran = project.run("draft", "sale.yaml", "--variants", "1", "--json")
+        assert ran.status == 0, ran.err
+        assert (ran.json["text"], ran.json["drafts"][0]["text"]) == ("email.subject", "Only now: 20% off")
+        assert ran.json["drafts"][0]["notes"] == ["it does not have {{ first_name }} any more"]
+
+
+def test_a_text_of_several_channels_is_measured_for_each(project: Project) -> None:
+    campaign = CAMPAIGN.replace("purpose: marketing", "purpose: transactional\nchannels: [email, sms]")
+    campaign += "email: {subject: Sale}\n"
+    people = "mobile,email,first_name\n07911123456,ann@acme.example,Ann\n07911123457,,Ben\n"
+    with bot() as server:
+        project.starter(campaign=campaign, people=people).write("replies.yaml", bots(server))
+        server.says = lambda _: proposes({"subject": "Sale!", "text": TEXT + "."})
+        ran = project.run("draft", "sale.yaml", "--variants", "1", "--json")
+        assert ran.status == 0, ran.err
+        assert ran.json["channels"] == ["email", "sms"]
+        assert (ran.json["now"]["messages"], ran.json["now"]["most_parts"]) == (3, 1)
+        assert ran.json["drafts"][0]["subject"] == "Sale!"
+
+
 def test_a_campaign_with_several_texts_asks_which_one(project: Project) -> None:
     campaign = CAMPAIGN.replace(
         f'message: "{TEXT}"\n', f'variants:\n  a: {{message: "{TEXT}"}}\n  b: {{message: "{TEXT} now"}}\n'

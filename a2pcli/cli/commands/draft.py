@@ -47,7 +47,8 @@ def draft(
     without the opt-out words of the text are refused, and the bot is asked once more for these. Parts and prices are
     those of the first 200 recipients. What the bot used counts in its budget (`a2pcli replies usage`).
 
-    Bots are written in replies.yaml (docs/chat.md). HTML of emails and approved templates are not drafted.
+    Bots are written in replies.yaml (docs/chat.md). HTML of emails, cards and approved templates are
+    not drafted.
 
     Example:  a2pcli draft campaigns/spring_sale.yaml --wish 'shorter and friendlier'
 

@@ -128,7 +128,7 @@ class DraftFigures(TypedDict):
 
     subject: Annotated[str | None, says("of an email")]
     text: Annotated[str, says("the template")]
-    recipients: Annotated[int, says("so many it was measured for")]
+    messages: Annotated[int, says("so many were measured, by all of its channels")]
     encoding: Annotated[str | None, says("GSM-7, UCS-2 or for how many UCS-2; null without parts")]
     least_parts: int | None
     most_parts: int | None
@@ -158,7 +158,7 @@ class Drafted(TypedDict):
     campaign: str
     bot: str
     text: Annotated[str, says("the place of the text in the campaign")]
-    channel: str
+    channels: Annotated[list[str], says("those that send this text")]
     now: DraftFigures
     drafts: list[ProposedDraft]
     refused: list[RefusedDraft]

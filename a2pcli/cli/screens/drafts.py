@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from a2pcli.actions.draft_check import SAMPLE, lost_numbers, texts_shown
+from a2pcli.actions.draft_check import lost, texts_shown
 from a2pcli.reporting.values import money
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def drafts_lines(done: Drafts) -> Iterator[str]:
     """The text as it is, the drafts with their figures, and those that were refused."""
-    yield f"{done.campaign}, {done.text.name}, by bot {done.bot}; figures: {_for_whom(done.now)}"
+    yield f"{done.campaign}, {done.text.name}, by bot {done.bot}; figures of {_for_whom(done.now)}"
     yield ""
     yield f"now: {_figures(done.now)}"
     yield from _indented([*([f"subject: {done.text.subject}"] if done.text.subject else []), done.text.text])
@@ -43,7 +43,7 @@ def drafts_document(done: Drafts) -> dict[str, Any]:
         "campaign": done.campaign,
         "bot": done.bot,
         "text": done.text.name,
-        "channel": done.text.channel,
+        "channels": list(done.text.channels),
         "now": {"subject": done.text.subject, "text": done.text.text, **_document(done.now)},
         "drafts": [
             {
@@ -67,7 +67,7 @@ def _document(measured: Measured | None) -> dict[str, Any]:
     assert measured is not None
     least, most = measured.parts or (None, None)
     return {
-        "recipients": measured.recipients,
+        "messages": measured.messages,
         "encoding": _encoding(measured),
         "least_parts": least,
         "most_parts": most,
@@ -82,8 +82,8 @@ def _document(measured: Measured | None) -> dict[str, Any]:
 
 def _warnings(done: Drafts, one: Draft) -> Iterator[str]:
     assert one.measured is not None
-    if lost := lost_numbers(done.text, one.proposed):
-        yield f"it does not say {', '.join(lost)} any more"
+    if gone := lost(done.text, one.proposed, done.now.columns):
+        yield f"it does not have {', '.join(gone)} any more"
     if one.measured.most_parts > done.now.most_parts:
         yield f"it is longer than now: {one.measured.most_parts} parts"
     yield from one.measured.warnings
@@ -108,13 +108,12 @@ def _encoding(measured: Measured) -> str | None:
         return None
     if not measured.ucs2:
         return "GSM-7"
-    return "UCS-2" if measured.ucs2 == measured.recipients else f"UCS-2 for {measured.ucs2:,}"
+    return "UCS-2" if measured.ucs2 == measured.messages else f"UCS-2 for {measured.ucs2:,}"
 
 
 def _for_whom(measured: Measured) -> str:
-    many = measured.recipients
-    first = "the first " if many >= SAMPLE else "the "
-    return f"{first}{many:,} recipients" if many != 1 else "the one recipient"
+    many = measured.messages
+    return f"{many:,} messages to the first recipients" if many != 1 else "the one message"
 
 
 def _indented(texts: list[str]) -> Iterator[str]:
