@@ -6,7 +6,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from a2pcli.errors import LedgerError
+from a2pcli.errors import LedgerError, LedgerUnavailable
 from a2pcli.ledger.about import note_probe
 from a2pcli.ledger.migrate import check_revision
 
@@ -35,6 +35,11 @@ class NotReady(NamedTuple):
 
     public: str
     detail: str
+
+
+def is_of_ledger(error: LedgerError) -> bool:
+    """Whether an error is about the ledger itself, and so true for everything that is to be stored."""
+    return error.problems[0].code in _PUBLIC or isinstance(error, LedgerUnavailable)
 
 
 def why_not_ready(ledger: Ledger, *, writes: bool = True) -> NotReady | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from sqlalchemy.engine import URL, Connection, Engine
 
-from a2pcli.errors import Problem
+from a2pcli.errors import LedgerError, Problem
 from a2pcli.lazy import lazily
 from a2pcli.ledger import cipher, migrate
 from a2pcli.ledger.database import READ, connect, is_there, ledger_url, missing, new_file
@@ -113,6 +113,8 @@ class LedgerCore:
         self._held = ExitStack()
         self.removed: list[Path] = []
         """Copies of the ledger left by an interrupted command, which were removed."""
+        self.troubled: Callable[[LedgerError], None] = lambda _error: None
+        """Called, on the thread that writes, with each error of a transaction that was to write."""
 
     @classmethod
     def open(
@@ -296,12 +298,21 @@ class LedgerCore:
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """A durable transaction: this thread's open one, or a new one."""
-        with plainly(self.url):
+        with self.telling(), plainly(self.url):
             if self.open_transaction is not None:
                 yield self.open_transaction.connection
                 return
             with self.engine.begin() as connection:
                 yield connection
+
+    @contextmanager
+    def telling(self) -> Iterator[None]:
+        """Call ``troubled`` with an error of the ledger in this block."""
+        try:
+            yield
+        except LedgerError as error:
+            self.troubled(error)
+            raise
 
     @contextmanager
     def sending(self, run: Run, *, alone: bool = True) -> Iterator[Connection]:

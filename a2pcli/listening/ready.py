@@ -53,11 +53,12 @@ class Ready:
         response = said(200, "ready") if found is None else said(503, found.public, AGAIN)
         await response(scope, receive, send)
 
-    def failed(self) -> None:
-        """Something could not be stored, as the log says: look until it works again, and say so. To be called on the
-        event loop."""
+    def failed(self, *, was_told: bool = False) -> None:
+        """Something could not be stored: look whether that goes on, and say when it works again. ``was_told``: the log
+        says so already. To be called on the event loop."""
         self._known = (-READY_FOR, None)
-        self._since = time.monotonic() if self._since is None else self._since
+        if was_told and self._since is None:
+            self._since = time.monotonic()
         self._trouble.set()
 
     async def watch(self) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
+from a2pcli.actions.readiness import is_of_ledger
 from a2pcli.errors import A2PError, LedgerError, Problem, UsageError
 from a2pcli.listening.app import Callbacks, make_app
 from a2pcli.listening.certificates import Certificates
@@ -100,8 +101,16 @@ async def _serve(
 
     def not_stored(error: BaseException) -> None:
         notices.note(f"{NOT_STORED}: {_why(error)}")
-        ready.failed()
+        ready.failed(was_told=True)
 
+    loop = asyncio.get_running_loop()
+
+    def troubled(error: LedgerError) -> None:
+        if is_of_ledger(error):
+            with contextlib.suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(ready.failed)
+
+    store.ledger.troubled = troubled
     storing = Storing(store.keep, not_stored)
     certificates = Certificates(listener.settings.folder / listener.settings.settings.listen.certificates)
     for door in doors.doors.values():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import resource
 import shutil
 import sqlite3
@@ -18,6 +19,8 @@ from clikit import Project
 from listenkit import Listener, listener, query
 
 from a2pcli.actions import readiness
+from a2pcli.errors import LedgerError
+from a2pcli.listening.ready import Ready
 
 
 def readyz(heard: Listener) -> tuple[int, str]:
@@ -51,6 +54,57 @@ def test_a_full_disk_is_told_and_that_it_works_again(project: Project) -> None:
             "none", "stop",
         ]  # fmt: skip
         assert heard.said().count("not ready, requests are answered with 503") == 1
+
+
+def test_whatever_cannot_be_stored_makes_the_listener_look_until_it_can(tmp_path: Path) -> None:
+    """Nobody calls and nobody asks: an answer that was to be sent, an event, a link met the full disk."""
+    from a2pcli.ledger.store import Ledger
+
+    told, answers = list[str](), [readiness.NotReady("the disk is full", "detail")] * 2
+    met: list[LedgerError] = []
+    with Ledger.open(str(tmp_path / "ledger.db")) as ledger:
+        ledger.troubled = met.append
+
+        def fill() -> None:
+            with ledger.transaction(), ledger.writing() as connection:
+                connection.exec_driver_sql("PRAGMA max_page_count = 1")
+                for name in range(3_000):
+                    connection.exec_driver_sql("INSERT INTO about VALUES (?, ?)", (str(name), "x" * 100))
+
+        with pytest.raises(LedgerError):
+            fill()
+    assert {one.problems[0].code for one in met} == {"ledger-disk-full"}
+    assert readiness.is_of_ledger(met[0])
+
+    async def run() -> None:
+        over = asyncio.Event()
+
+        def tell(sentence: str) -> None:
+            told.append(sentence)
+            if sentence.startswith("ready again"):
+                over.set()
+
+        ready = Ready(lambda: answers.pop() if answers else None, tell)
+        task = asyncio.create_task(ready.watch())
+        ready.failed()
+        await asyncio.wait_for(over.wait(), 30)
+        task.cancel()
+
+    asyncio.run(run())
+    assert told[0] == "not ready, requests are answered with 503: detail"
+    assert told[1].startswith("ready again after")
+    assert told[2:] == []
+
+
+def test_a_trouble_that_is_over_at_once_is_not_told_as_one(tmp_path: Path) -> None:
+    async def run() -> list[str]:
+        told: list[str] = []
+        ready = Ready(lambda: None, told.append)
+        ready.failed()
+        await ready.look()
+        return told
+
+    assert asyncio.run(run()) == []
 
 
 def test_a_schema_that_another_version_made_is_told(project: Project) -> None:
