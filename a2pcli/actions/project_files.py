@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from a2pcli.config.document import read_document
+from a2pcli.config.document import Document, read_document
 from a2pcli.config.events import FILE as EVENTS
-from a2pcli.config.events import EventFile, LoadedEvents, examine_events
+from a2pcli.config.events import Broker, EventFile, LoadedEvents, examine_events
 from a2pcli.config.load import LoadedSettings, load_settings
 from a2pcli.config.reply_rules import FILE as REPLY_RULES
 from a2pcli.errors import A2PError, Problem, Severity, in_file_order
@@ -61,6 +61,7 @@ def _of_events(path: Path, settings: LoadedSettings) -> Iterator[Problem]:
 
     document = read_document(path)
     yield from examine_events(document).problems
+    yield from _of_broker(document, path, settings)
     with ExitStack() as held:
         folder = held.enter_context(TemporaryDirectory(prefix="a2pcli-"))
         ledger = held.enter_context(Ledger.open_with(str(Path(folder) / "ledger.db"), None))
@@ -69,6 +70,21 @@ def _of_events(path: Path, settings: LoadedSettings) -> Iterator[Problem]:
                 yield from _of_event(LoadedEvents(file, document, path), name, settings, ledger)
             except A2PError as error:
                 yield from error.problems
+
+
+def _of_broker(document: Document, path: Path, settings: LoadedSettings) -> Iterator[Problem]:
+    from a2pcli.actions.event_broker import password_of, trust_of
+
+    try:
+        broker = Broker.model_validate(document.data.get("mqtt"))
+    except ValidationError:
+        return
+    loaded = LoadedEvents(EventFile.model_construct(events={}), document, path)
+    for ask in (lambda: trust_of(broker, loaded), lambda: password_of(broker, loaded, settings.environ)):
+        try:
+            ask()
+        except A2PError as error:
+            yield from error.problems
 
 
 def _each(data: Mapping[str, Any]) -> Iterator[tuple[str, EventFile]]:

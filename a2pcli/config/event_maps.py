@@ -23,10 +23,14 @@ class ReadyMap:
 READY: Mapping[str, ReadyMap] = {
     "shopify": ReadyMap(
         {
-            "phone": "phone || customer.phone || shipping_address.phone || billing_address.phone",
+            # ``destination`` is that of fulfillments.
+            "phone": "phone || customer.phone || shipping_address.phone || billing_address.phone"
+            " || destination.phone || customer.default_address.phone",
             "email": "email || contact_email || customer.email",
-            "first_name": "customer.first_name || shipping_address.first_name || billing_address.first_name",
-            "last_name": "customer.last_name || shipping_address.last_name || billing_address.last_name",
+            "first_name": "customer.first_name || shipping_address.first_name || billing_address.first_name"
+            " || destination.first_name",
+            "last_name": "customer.last_name || shipping_address.last_name || billing_address.last_name"
+            " || destination.last_name",
             "order": "name",
             "total": "total_price",
             "currency": "currency",
@@ -60,7 +64,8 @@ READY: Mapping[str, ReadyMap] = {
             "name": "data.object.customer_details.name || data.object.customer_name"
             " || data.object.billing_details.name || data.object.name",
             "type": "type",
-            "amount": "data.object.amount_total || data.object.amount_paid || data.object.amount",
+            # What an invoice asks for, as of one that failed nothing was paid.
+            "amount": "data.object.amount_total || data.object.amount_due || data.object.amount",
             "currency": "data.object.currency",
         },
         "id",
@@ -68,7 +73,9 @@ READY: Mapping[str, ReadyMap] = {
     ),
     "calendly": ReadyMap(
         {
-            "phone": "payload.text_reminder_number",
+            # The number for reminders, or the one to call if that is how they meet.
+            "phone": "payload.text_reminder_number || (payload.scheduled_event.location.type == 'outbound_call'"
+            " && payload.scheduled_event.location.location) || ''",
             "email": "payload.email",
             "first_name": "payload.first_name",
             "name": "payload.name",

@@ -133,6 +133,10 @@ class Broker(Strict):
         None, ge=1, le=65_535, description="Its port. Default: 8883 with TLS, 1883 without"
     )
     tls: YesNo = Field(True, description="Whether the connection is encrypted")
+    ca: Text | None = Field(
+        None,
+        description="Certificates (PEM) of your own authority instead of the system's, relative to this file",
+    )
     username: Text | None = Field(None, description="The user name")
     password: EnvironmentName | None = Field(None, description="The password, as `${NAME}`")
     client_id: Text = Field(
@@ -207,6 +211,13 @@ def _problems(document: Document) -> Iterator[Problem]:
             )
         if "topic" in one and source is not None:
             yield document.problem("either `topic` or `source`", (*loc, "topic"), of="key", code="event")
+    broker = document.data.get("mqtt")
+    if (
+        isinstance(broker, dict)
+        and "ca" in broker
+        and str(broker.get("tls")).lower() in ("no", "false", "off")
+    ):
+        yield document.problem("`ca` without `tls`", ("mqtt", "ca"), of="key", code="event")
     if has_topic and "mqtt" not in document.data:
         hint = "like `mqtt: {host: broker.example.com}`"
         yield document.problem(

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-import ssl
 from typing import TYPE_CHECKING, Any
 
+from a2pcli.actions.event_broker import password_of, trust_of
 from a2pcli.actions.event_expressions import needed
 from a2pcli.actions.event_rules import EventRule, EventRules
-from a2pcli.config.environment import filled, reference_problems
 from a2pcli.errors import A2PError, InvalidInput
 from a2pcli.listening.bodies import LARGEST
 from a2pcli.listening.storing import TooMuch
@@ -40,12 +39,8 @@ class Topics:
         broker = rules.mqtt
         assert broker is not None
         self._broker, environ = broker, listener.settings.environ
-        if broker.password is not None:
-            loc = ("mqtt", "password")
-            problems = list(reference_problems(broker.password, loc, rules.loaded.document, environ))
-            if problems:
-                raise InvalidInput(*problems)
-        self._password = None if broker.password is None else str(filled(broker.password, environ))
+        self._trust = trust_of(broker, rules.loaded)
+        self._password = password_of(broker, rules.loaded, environ)
 
     async def run(self) -> None:
         """Take messages until cancelled; connect again whenever the connection ends."""
@@ -60,9 +55,9 @@ class Topics:
                     pause = 1.0
                     await self._read(client)
             except self._library.MqttError as error:
-                self._notices.note(f"the MQTT broker cannot be reached: {type(error).__name__}")
+                self._notices.note(f"the MQTT broker cannot be reached: {_why(error)}")
             except OSError as error:
-                self._notices.note(f"the MQTT broker cannot be reached: {type(error).__name__}")
+                self._notices.note(f"the MQTT broker cannot be reached: {_why(error)}")
             await asyncio.sleep(pause)
             pause = min(LONGEST_PAUSE, pause * 2)
 
@@ -75,7 +70,7 @@ class Topics:
             password=self._password,
             identifier=broker.client_id,
             clean_session=False,
-            tls_context=ssl.create_default_context() if broker.tls else None,
+            tls_context=self._trust,
         )
 
     async def _read(self, client: Any) -> None:
@@ -108,6 +103,7 @@ class Topics:
     def _events(self, message: Any) -> list[NewTrigger]:
         topic, payload = str(message.topic), bytes(message.payload or b"")
         if len(payload) > LARGEST:
+            self._notices.note(f"a message of an MQTT topic is left out: it has more than {LARGEST:,} bytes")
             return []
         data = {**_data_of(payload), "topic": topic.split("/")}
         found = []
@@ -126,6 +122,11 @@ class Topics:
                 f"event {rule.name}: a message of its topic is left out: {error.problems[0].message}"
             )
             return None
+
+
+def _why(error: BaseException) -> str:
+    """Why there is no connection, in the library's words."""
+    return str(error)[:200] or type(error).__name__
 
 
 def _data_of(payload: bytes) -> dict[str, Any]:
