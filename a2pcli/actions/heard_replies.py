@@ -151,12 +151,14 @@ class ReplyDesk:
             address, now if at is None else at, gateway=gateway, to=one.to
         )
         scope = scope_of_stop(self._settings, one.text, programme, one.to, gateway)
+        to = [Scope("sender", sender_scope(name, gateway)) for name in (one.to, None)]
+        to += [Scope("channel", channel)] + ([Scope("programme", programme)] if programme else [])
         programme = programme or self._settings.settings.programme
         question, is_asked = self._asked(address, gateway, one.to, now)
         done = handle_reply(
             self._ledger, address, one.text, scope,
             keywords=self._keywords, now=now, written_at=one.at, is_opt_out=one.is_opt_out,
-            survey_open=is_asked, programmes=self._programmes,
+            survey_open=is_asked, programmes=self._programmes, to=to,
         )  # fmt: skip
         scope = done.scope
         mine = done.kept(one.to, at, gateway, one.id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING
 
@@ -82,17 +82,24 @@ def handle_reply(
     written_at: int | None = None,
     is_opt_out: bool = False,
     programmes: Programmes = no_programmes,
+    to: Sequence[Scope] = (),
 ) -> HandledReply:
     """Understand one reply, suppress or lift by it. ``keywords`` mean stop by the law and the project's rules. A STOP
     that names one of the ``programmes`` ends that one alone, whatever ``scope`` is; with another name, everything.
 
     ``written_at`` (UTC milliseconds) is when it was written, for replies that may come in another order: a START from
     before the person's newest STOP lifts nothing. ``is_opt_out``: it is a STOP, whatever the text is.
+
+    ``to`` are the scopes of the message that it is to, if that is known. Who gets such messages answers them with YES:
+    it takes back what kept them away, and no opt-out from others.
     """
     holding = [one for one in ledger.optouts.of(number) if one.holds(now)]
+    these = {EVERYTHING.key, scope.key, *(one.key for one in to)}
+    is_out = any(Scope.of(one).key in these for one in holding)
     reply = classify(
-        text, opted_out=bool(holding), survey_open=survey_open, keywords=keywords, programmes=programmes
+        text, opted_out=is_out, survey_open=survey_open, keywords=keywords, programmes=programmes
     )
+    is_yes = reply.meaning is Meaning.START and classify(text).meaning is Meaning.YES
     if is_opt_out and (reply.meaning is not Meaning.STOP or reply.programme is not None):
         reply = Reply(Meaning.STOP)  # the provider has blocked its sender altogether
     if programmes is not no_programmes and (reply.programme is not None or reply.is_for_all):
@@ -113,7 +120,7 @@ def handle_reply(
         if written_at is not None and stopped is not None and stopped > written_at:
             done = "nothing done: it was written before their newest STOP"
         else:
-            done, changed = _start(ledger, number, now)
+            done, changed = _start(ledger, number, now, these if is_yes else None)
     was_out = any(one.scope == EVERYTHING.kind or Scope.of(one).key == scope.key for one in holding)
     return HandledReply(number, text, reply, done, changed, line, was_out, scope)
 
@@ -150,13 +157,17 @@ def stop_keywords(settings: LoadedSettings) -> frozenset[str]:
         return Law.load().stop_keywords()
 
 
-def _start(ledger: Ledger, number: str, now: int) -> tuple[str, bool]:
+def _start(
+    ledger: Ledger, number: str, now: int, scopes: Collection[tuple[str, str]] | None
+) -> tuple[str, bool]:
     """A START takes back what this person did by STOP or by a link, here or at the gateway; not what others said.
+    ``scopes`` are the keys of those that it is about, None for all.
 
     Gives what was done, and whether the list was changed.
     """
     holding = [one for one in ledger.optouts.of(number) if one.holds(now)]
-    own = [one for one in holding if one.source in (SOURCE, LINK) or one.source.startswith("gateway")]
+    theirs = [one for one in holding if scopes is None or Scope.of(one).key in scopes]
+    own = [one for one in theirs if one.source in (SOURCE, LINK) or one.source.startswith("gateway")]
     for one in own:
         ledger.optouts.lift(
             number, scope=one.scope, scope_value=one.scope_value, by="their reply START", now=now

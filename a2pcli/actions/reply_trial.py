@@ -78,7 +78,7 @@ def try_reply(
         raise UsageError(Problem(f"--gateway {gateway}: there is no such gateway", hint=hint))
     person = Person.of(project, settings, sender, gateway, to)
     reply = classify(
-        text, opted_out=bool(person.out_of), keywords=stop_keywords(settings),
+        text, opted_out=person.is_out_here, keywords=stop_keywords(settings),
         programmes=lambda: person.programmes,
     )  # fmt: skip
     if not can_be_answered(person.address):
@@ -108,6 +108,8 @@ class Person:
     """The programme of the message that the reply is to, if the ledger knows it."""
     programme: str | None
     out_of: tuple[str, ...]
+    is_out_here: bool
+    """Whether an opt-out keeps messages like the one that they reply to from them."""
     data: Mapping[str, str]
     programmes: Mapping[str, str]
     is_with_a_person: bool = False
@@ -120,12 +122,14 @@ class Person:
         now, usual = now_ms(), settings.settings.programme
         with project.existing_ledger() as ledger:
             if ledger is None:
-                return Person(address, None, usual, (), {}, programmes_of(settings, None)())
-            out_of = tuple(one.scope for one in ledger.optouts.of(address) if one.holds(now))
+                return Person(address, None, usual, (), False, {}, programmes_of(settings, None)())
+            holding = [one for one in ledger.optouts.of(address) if one.holds(now)]
+            out_of = tuple(one.scope for one in holding)
             told = ledger.replies.programme_of(address, now, gateway=gateway, to=to)
             data, named = PeopleData(ledger).of(address, now), programmes_of(settings, ledger)()
             waits = bool(ledger.conversations.all_of(address))
-            return Person(address, told, told or usual, out_of, data, named, waits)
+            is_out = any(one.scope != "programme" or one.scope_value == told for one in holding)
+            return Person(address, told, told or usual, out_of, is_out, data, named, waits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,7 +64,7 @@ _QUOTED = re.compile(r"""([^"“”„«»‘‚]{0,60}?)\s*(["“”„«»‘�
 _CLOSERS = {"“": "”", "„": "“”", "«": "»", "‘": "’", "‚": "‘’", '"': '"', "”": "”", "»": "»«"}
 _NESTING = "“«"
 _APOSTROPHES = re.compile("['’‘ʼ`´]")
-_SENTENCE = re.compile(r"[.!?;:()\n…。！？]+|\s[-–—]+\s|,\s")
+_SENTENCE = re.compile(r"[.!?;()\n…。！？]+|:(?!\s*[\"“”„«‘])|\s[-–—]+\s|,\s")
 _SHORT, _FEW_LETTERS = 4, 10
 """Words, or letters of scripts without spaces, of a reply that says little besides a short phrase."""
 _LONG = 14

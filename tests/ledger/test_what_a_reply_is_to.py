@@ -8,6 +8,8 @@ import pytest
 from ledgerkit import ACCEPTED, NOW, REJECTED, Make, claim, number, settle
 from sqlalchemy import text
 
+from a2pcli.actions.optouts import EVERYTHING, Scope
+from a2pcli.actions.replies import handle_reply
 from a2pcli.ledger.replies import KeptReply
 from a2pcli.ledger.store import Ledger
 from a2pcli.messages import Outcome
@@ -74,3 +76,31 @@ def test_a_reply_names_the_run_that_it_is_to_and_messages_that_are_no_marketing_
         first, second = connection.execute(text("SELECT message, counts FROM contacted ORDER BY at")).all()
     assert (answered, first[1], second[1]) == (first[0], 1, 0)
     assert [one.programme for one in two.messages.contacts_of(number(0), 0, NOW + 2 * MINUTE)] == ["alpha"]
+
+
+@pytest.mark.parametrize(
+    ("left", "written", "still"),
+    [
+        ([Scope("programme", "news")], "YES", [Scope("programme", "news")]),
+        ([Scope("programme", "clinic")], "YES", []),
+        ([Scope("programme", "news"), EVERYTHING], "Yes!", [Scope("programme", "news")]),
+        ([Scope("programme", "news"), EVERYTHING], "START", []),
+    ],
+)
+def test_a_yes_takes_back_what_kept_such_messages_away_and_a_start_everything(
+    ledger: Ledger, left: list[Scope], written: str, still: list[Scope]
+) -> None:
+    for one in left:
+        ledger.optouts.add(number(0), scope=one.kind, scope_value=one.value, source="unsubscribe link")
+    with ledger.transaction():
+        done = handle_reply(
+            ledger,
+            number(0),
+            written,
+            EVERYTHING,
+            keywords=frozenset(),
+            now=NOW,
+            to=[Scope("programme", "clinic")],
+        )
+    assert [Scope.of(one) for one in ledger.optouts.of(number(0)) if one.holds(NOW)] == still
+    assert done.changed is (still != left)
