@@ -58,6 +58,8 @@ def made_of(row: Mapping[str, str], rule: EventRule, planned: PlannedEvent) -> s
 class EventFollower:
     """Follows the messages about events; see ``sending.answering.Follows``."""
 
+    kind = KIND
+
     def __init__(self, ledger: Ledger, settings: LoadedSettings, tell: Callable[[str], None]) -> None:
         self._ledger, self._settings, self._tell = ledger, settings, tell
         self._lookups = Lookups(ledger)

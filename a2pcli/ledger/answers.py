@@ -174,9 +174,9 @@ class Answers(SubStore):
         only_by: Collection[str] | None = None,
         only_written: Collection[str] = (),
     ) -> list[Answer]:
-        """Return the answers that may be sent now, oldest first; ``without`` those with these numbers, and those by
-        the gateways ``not_by``; ``only_by``: only those by these gateways; of the kinds ``only_written`` only those
-        that have their text."""
+        """Return the answers that may be sent now, those first whose time ends first: a confirmation has five minutes,
+        a message about an event a day. ``without`` those with these numbers, and those by the gateways ``not_by``;
+        ``only_by``: only those by these gateways; of the kinds ``only_written`` only those that have their text."""
         moment = now_ms() if now is None else now
         waiting = and_(
             _c.due_at <= moment,
@@ -187,7 +187,7 @@ class Answers(SubStore):
         )
         if only_by is not None:
             waiting = and_(waiting, _c.gateway.in_(only_by))
-        query = select(answers).where(waiting).order_by(_c.number).limit(limit)
+        query = select(answers).where(waiting).order_by(_c.until_at, _c.number).limit(limit)
         return self._read(query)
 
     def next_due(self) -> int | None:

@@ -229,8 +229,8 @@ class Triggers(SubStore):
             connection.execute(update(triggers).where(_c.number == event.number).values(message=made))
 
     def follow(self, event: Trigger, message: NewAnswer, made: str | None) -> int | None:
-        """Store the message that follows the one of an event; return its number, None if there is one with its key.
-        Audit: ``answer.add``."""
+        """Store the message that follows the one of an event; return its number. None if there is one with its key, as
+        another process was faster: then nothing is changed. Audit: ``answer.add``."""
         with self._ledger.transaction(), self._ledger.writing() as connection:
             number = self._ledger.answers.add(message)
             if number is not None:
@@ -238,7 +238,7 @@ class Triggers(SubStore):
                 reference = connection.execute(stored).scalar_one()
                 mine = and_(_c.name == event.name, _c.answer == event.answer)
                 connection.execute(update(triggers).where(mine).values(answer=reference))
-            connection.execute(update(triggers).where(_c.number == event.number).values(message=made))
+                connection.execute(update(triggers).where(_c.number == event.number).values(message=made))
         return number
 
     def ended_messages(self, limit: int = 1_000, *, now: int | None = None) -> list[Trigger]:

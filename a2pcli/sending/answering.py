@@ -74,15 +74,17 @@ async def submit_one(gateway: Gateway, message: Message, deadline: float = DEADL
 
 
 class Follows(Protocol):
-    """Decides over answers of a kind when they are about to leave, and what follows them. Called on the thread that
-    uses the ledger."""
+    """Decides whether answers of one ``kind`` may leave when they are about to, and what follows them."""
+
+    kind: str
 
     def may_leave(self, answer: Answer) -> bool:
-        """Return whether a waiting answer may be sent now. If not, it was settled, or waits longer."""
+        """Return whether a waiting answer may be sent now. If not, it was settled, or waits longer. May take long, and
+        is called on a thread of its own."""
         ...
 
     def settled(self, answer: Answer, state: State, outcome: Outcome) -> None:
-        """An outcome was stored, in the transaction that is open."""
+        """An outcome was stored, in the transaction that is open, on the thread that uses the ledger."""
         ...
 
 
@@ -115,6 +117,7 @@ class AnswerSender:
         self._keeps_texts, self._keep, self._tell = keeps_texts, keep, tell
         self._compose, self._follow = compose, follow
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="answers")
+        self._asking = ThreadPoolExecutor(1, thread_name_prefix="following")
         self._opened = {one.name: one for one in opened}
         self._gateways: dict[str, Gateway] = {}
         self._opening: dict[str, asyncio.Lock] = {}
@@ -167,6 +170,7 @@ class AnswerSender:
                 without=list(self._mine), not_by=full, only_by=by, only_written=slow
             )
         )
+        oldest = dict[tuple[str, str], Answer]()
         for answer in due:
             whose = (answer.gateway, answer.address)
             if _is_to_be_composed(answer) and self._compose is None:
@@ -176,6 +180,9 @@ class AnswerSender:
                     self._mine.add(answer.number)
                     self._thinking[whose] = asyncio.create_task(self._think(answer, whose))
                 continue
+            if whose not in oldest or answer.number < oldest[whose].number:
+                oldest[whose] = answer
+        for whose, answer in oldest.items():
             if whose not in self._busy and busy[answer.gateway] < AT_ONCE:
                 busy[answer.gateway] += 1
                 self._mine.add(answer.number)
@@ -207,6 +214,7 @@ class AnswerSender:
             with suppress(Exception):
                 await gateway.close()
         self._gateways.clear()
+        self._asking.shutdown()
         self._thread.shutdown()
 
     async def send(self, new: NewAnswer) -> tuple[Answer | None, Outcome | None]:
@@ -264,7 +272,11 @@ class AnswerSender:
                 else:
                     await self._with_ledger(lambda: store.write(answer, text))
             follow = self._follow
-            if follow is not None and not await self._with_ledger(lambda: follow.may_leave(answer)):
+            if (
+                follow is not None
+                and answer.kind == follow.kind
+                and not await self._may_leave(follow, answer)
+            ):
                 return
             claimed = await self._with_ledger(lambda: store.claim(answer.number))
             if claimed is not None:
@@ -281,6 +293,10 @@ class AnswerSender:
             else:
                 self._mine.discard(answer.number)
             self._wake.set()
+
+    def _may_leave(self, follow: Follows, answer: Answer) -> Awaitable[bool]:
+        """Ask whether an answer may leave, on a thread for this alone: others use that of the ledger meanwhile."""
+        return asyncio.get_running_loop().run_in_executor(self._asking, follow.may_leave, answer)
 
     async def _hand_over(self, answer: Answer, new: NewAnswer | None = None) -> Outcome:
         """Submit a claimed answer and store its outcome. ``new`` has the text if the ledger has not."""

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -310,3 +311,47 @@ def test_a_run_finds_the_answers_by_its_gateway_however_many_wait_for_others(led
 
     asyncio.run(work())
     assert [message.reference for message in gateway.got] == [ledger.answers.of(ANN)[-1].reference]
+
+
+def test_an_answer_whose_rules_take_long_holds_up_no_confirmation(ledger: Ledger) -> None:
+    class Slow:
+        kind = "event"
+
+        def may_leave(self, one: Answer) -> bool:
+            time.sleep(0.5)
+            return True
+
+        def settled(self, one: Answer, state: State, outcome: Outcome) -> None: ...
+
+    for place in range(3):
+        ledger.answers.add(answer(f"event:{place}", kind="event", address=f"+44791112345{place}"))
+    ledger.answers.add(answer())
+    gateway = Provider()
+
+    async def work() -> None:
+        one = sender(ledger, lambda name: gateway, follow=Slow())  # type: ignore[arg-type]
+        await one.drain(10)
+        await one.close()
+
+    asyncio.run(work())
+    assert gateway.got[0].reference == ledger.answers.of(ANN)[0].reference
+    assert len(gateway.got) == 4
+
+
+def test_what_has_least_time_leaves_first(ledger: Ledger) -> None:
+    day = now_ms() + 86_400_000
+    with ledger.transaction():
+        for place in range(501):
+            number = f"+447911{place:06}"
+            ledger.answers.add(answer(f"event:{place}", kind="event", address=number, until_at=day))
+        ledger.answers.add(answer())
+    assert ledger.answers.due()[0].key == "stop:1"
+
+
+def test_one_person_gets_messages_in_the_order_in_which_they_were_made(ledger: Ledger) -> None:
+    for place, minutes in enumerate((60, 5, 30)):
+        until_at = now_ms() + minutes * 60_000
+        ledger.answers.add(answer(f"event:{place}", kind="event", body=str(place), until_at=until_at))
+    gateway = Provider()
+    sent(ledger, gateway)
+    assert [message.body for message in gateway.got] == ["0", "1", "2"]
