@@ -150,9 +150,19 @@ def gateway_problems(
         channel = user.campaign.channel
         if channel not in channels:
             message = f"gateway '{name}' cannot send {channel}, only {', '.join(sorted(channels))}"
+            hint = _channel_hint(found.gateway, channel)
             loc: tuple[str, ...] = ("channel",) if user.whole is None else ("channels", channel)
             loc = loc if user.document.has(loc) else loc[:1]
-            yield user.document.problem(message, loc, code="channel")
+            yield user.document.problem(message, loc, hint=hint, code="channel")
+
+
+def _channel_hint(gateway: Gateway, channel: str) -> str | None:
+    """Return how the gateway's block can name the channel, if its type can send it."""
+    model = getattr(gateway, "block_model", None)
+    field = getattr(model, "model_fields", {}).get("channels")
+    if field is None or f"'{channel}'" not in str(field.annotation):
+        return None
+    return f"its type can: name {channel} in `channels` of its block (a2pcli gateways show {gateway.name})"
 
 
 def is_known(settings: LoadedSettings, name: str) -> bool:

@@ -103,7 +103,7 @@ def check_campaign(path: Path) -> Checked:
     if campaign is not None and settings is not None:
         checks = [_Check(view, settings) for view in campaign.views]
         problems += [problem for check in checks for problem in check.problems()]
-        columns = {name: read for check in reversed(checks) for name, read in check.read_as.items()}
+        columns = {name: read for check in checks for name, read in check.read_as.items()}
         for check in checks:
             checked.files.add(check.files)
         waivers = tuple(checks[0].wording.waivers())

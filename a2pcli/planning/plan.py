@@ -308,9 +308,13 @@ def _summary(
             "encoding_guessed": table.encoding_guessed,
             "delimiter": table.delimiter,
             "blank_rows": table.blank_rows,
-            "read_as": read_as(
-                table, prepared.spec.address, prepared.spec.facts, prepared.compiled.channel.column
-            ),
+            "read_as": {
+                fact: columns
+                for one in prepared.channels
+                for fact, columns in read_as(
+                    table, one.spec.address, one.spec.facts, one.compiled.channel.column
+                ).items()
+            },
         },
         "basis": basis_of(prepared.loaded, prepared.settings, prepared.compiled.messages),
         "where": campaign.where,

@@ -117,3 +117,22 @@ def test_simulators_are_accounts_of_their_own_however_alike_they_are(tmp_path: P
     assert "share one account" not in made.run("check", "sale.yaml").err
     planned = made.run("plan", "sale.yaml", "--json")
     assert planned.status == 0
+
+
+def test_a_channel_that_the_type_can_send_but_the_block_does_not_name_is_told_with_what_to_do(
+    tmp_path: Path,
+) -> None:
+    made = project(tmp_path, "{type: vonage, api: messages, api_key: a, api_secret: b}", "viber_business")
+    said = made.run("check", "sale.yaml").err
+    assert "cannot send viber_business, only sms (its type can: name viber_business in `channels`" in said
+    assert (
+        "its type can"
+        not in project(tmp_path, "{type: telnyx, api_key: a}", "rcs").run("check", "sale.yaml").err
+    )
+
+
+def test_a_plan_of_several_channels_shows_the_column_of_each_address(tmp_path: Path) -> None:
+    made = project(tmp_path, "{type: simulator}")
+    text = (tmp_path / "sale.yaml").read_text().replace("channel: sms", "channels: [sms, email]")
+    made.write("sale.yaml", text + "email: {subject: Sale}\n")
+    assert "columns   phone 'mobile' · email 'email'" in made.run("plan", "sale.yaml").out
