@@ -104,5 +104,5 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One worker more than there are processors: some tests wait for a provider, a database or a process."""
-    return (os.cpu_count() or 1) + 1
+    """Two workers more than there are processors: some tests wait for a provider, a database or a process."""
+    return (os.cpu_count() or 1) + 2

@@ -135,6 +135,7 @@ def make_old(path: Path) -> None:
         for table in later:
             connection.execute(f"DROP TABLE {table}")
         connection.execute("ALTER TABLE runs DROP COLUMN survey")
+        connection.execute("ALTER TABLE contacted DROP COLUMN counts")
         connection.execute("UPDATE runs SET summary = json_remove(summary, '$.digests.chunks')")
         connection.execute("UPDATE a2pcli_revision SET version_num = '0004'")
     connection.close()

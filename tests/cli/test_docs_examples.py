@@ -164,7 +164,7 @@ def test_the_first_campaign_of_the_readme_runs_as_it_is_written(tmp_path: Path):
     work.mkdir()
     block = block_with(ROOT / "README.md", "sh", "a2pcli init shop")
     environ = {**os.environ, "PATH": f"{shims}:{os.environ['PATH']}", "NO_COLOR": "1", "TERM": "xterm"}
-    shell = pexpect.spawn("sh", ["-ec", block], cwd=str(work), env=environ, encoding="utf-8", timeout=60)
+    shell = pexpect.spawn("sh", ["-ec", block], cwd=str(work), env=environ, encoding="utf-8", timeout=300)
     shell.expect_exact("? [y/N] ")
     shell.sendline("y")
     shell.expect(pexpect.EOF)

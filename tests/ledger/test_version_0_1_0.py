@@ -10,8 +10,10 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -79,13 +81,24 @@ def on_server(url: str, path: Path) -> None:
     engine.dispose()
 
 
+@cache
+def upgraded_file() -> bytes:
+    """The ledger's file after this version opened it."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = old_file(Path(folder))
+        Ledger.open(str(path)).close()
+        return path.read_bytes()
+
+
 @pytest.fixture
 def old(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ledger]:
     """The ledger, opened by this version."""
     monkeypatch.setenv(erased.KEY_VARIABLE, KEY)
-    path = old_file(tmp_path)
     if "://" in url:
-        on_server(url, path)
+        on_server(url, old_file(tmp_path))
+    else:
+        Path(url).write_bytes(upgraded_file())
+        Path(url).chmod(0o600)
     with Ledger.open(url) as ledger:
         yield ledger
 
