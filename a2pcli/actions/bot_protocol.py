@@ -146,7 +146,21 @@ def _completion(found: Mapping[str, Any]) -> Said:
         return Said(None, "it refuses to answer", *tokens)
     if message.get("role") not in (None, "assistant"):
         return Said(None, "its answer has no message of an assistant", *tokens)
-    return _text(message.get("content"), *tokens)
+    return _text(_joined(message.get("content")), *tokens)
+
+
+def _joined(content: object) -> object:
+    """The text of a list of parts, as some servers answer; thoughts are not part of it. Other content as it is."""
+    if not isinstance(content, list):
+        return content
+    texts = []
+    for part in content:
+        kind, text = (part.get("type"), part.get("text")) if isinstance(part, dict) else (None, None)
+        if kind == "text" and isinstance(text, str):
+            texts.append(text)
+        elif kind not in ("thinking", "reasoning"):
+            return None
+    return "".join(texts)
 
 
 def _text(content: object, tokens_in: int | None, tokens_out: int | None) -> Said:

@@ -74,8 +74,9 @@ def instructions(rules: ReplyRules, name: str, data: Mapping[str, str], channel:
         raise BotError(f"its instructions cannot be made: {error.problems[0].message}") from None
     return (
         f"{own}\n\nYour answer is sent by {channel}: plain text without Markdown, at most"
-        f" {bot.answer.characters} characters, in the language of the person. If you are not sure, or if the person"
-        f" asks for a human being, answer only {HAND_OVER}."
+        f" {bot.answer.characters} characters, in the language of the person. If you are not sure, if the person asks"
+        f" for a human being or wants no more messages, or if something is to be done that you cannot do, answer only"
+        f" {HAND_OVER}."
     )
 
 

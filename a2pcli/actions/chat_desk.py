@@ -28,6 +28,7 @@ LONGEST = 4_000
 """Characters of a reply that a bot gets; a longer one is for a person."""
 KEPT = 7 * DAY
 """How long a reply waits for a listener that asks its bot; one that is not asked within the hour is for a person."""
+OPTED_OUT = "the person has opted out, so nothing is sent to them"
 A_MACHINE = "too many automatic answers: a machine may be writing"
 NEVER = (Meaning.STOP, Meaning.START, Meaning.HELP, Meaning.UNCLEAR)
 """What a reply means that no bot gets to read."""
@@ -83,7 +84,8 @@ class ChatDesk:
         ``is_counted``: it is counted already."""
         bot = self._rules.bots[name]
         agents = bot.hand_over.agent or self._rules.unmatched_agent
-        self._people.hand_over(incoming, agents, f"bot {name}: {why}", (f"bot {name}", "handed_over"))
+        told = None if why == OPTED_OUT else (f"bot {name}", "handed_over")
+        self._people.hand_over(incoming, agents, f"bot {name}: {why}", told)
         if not is_counted:
             self._ledger.bot_usage.handed_over(name, currency_of(bot), now=incoming.now)
 
@@ -97,12 +99,19 @@ class ChatDesk:
             return f"the reply has more than {LONGEST:,} characters"
         if incoming.written_at + HOUR <= incoming.now:
             return "the reply was written more than an hour ago"
+        if is_out(self._ledger, incoming):
+            return OPTED_OUT
         if not may_talk(self._ledger, self._rules, incoming):
             return A_MACHINE
-        count = self._ledger.answers.count_since(incoming.address, incoming.now - DAY, [CHAT])
+        count = self._ledger.chat_turns.count_since(name, incoming.address, incoming.now - DAY)
         if count >= bot.budget.person:
             return f"it has answered this person {count:,} times in 24 hours"
         return None
+
+
+def is_out(ledger: Ledger, incoming: Incoming) -> bool:
+    """Whether the suppression list keeps answers from who wrote a reply."""
+    return ledger.answers.would_be_kept_from(incoming.answer(CHAT, None, incoming.now), incoming.now)
 
 
 def may_talk(ledger: Ledger, rules: ReplyRules, incoming: Incoming) -> bool:

@@ -25,6 +25,7 @@ from a2pcli.actions.optouts import EVERYTHING
 from a2pcli.actions.replies import HandledReply
 from a2pcli.addresses.any_address import any_address
 from a2pcli.config.bots import Bot, span_ms
+from a2pcli.ledger.chat_turns import HANDED_OVER
 from a2pcli.ledger.records import now_ms
 from a2pcli.messages import State
 from a2pcli.reasons import Reason
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
     from a2pcli.config.load import LoadedSettings
     from a2pcli.ledger.answers import Answer
     from a2pcli.ledger.store import Ledger
-
-HANDED_OVER = "handed-over"
-"""The reason of an answer that was not made: a person gets the reply."""
 
 
 class Chatter:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from a2pcli.actions.agent_desk import AgentDesk
 from a2pcli.actions.agents import notices
 from a2pcli.actions.answers import NewAnswer
-from a2pcli.actions.chat_desk import A_MACHINE, HOUR, KEYWORD, ChatDesk, may_talk
+from a2pcli.actions.chat_desk import A_MACHINE, HOUR, KEYWORD, OPTED_OUT, ChatDesk, is_out, may_talk
 from a2pcli.actions.incoming import Incoming
 from a2pcli.actions.reply_rules import UNMATCHED, Match, ReplyRules, Where, load_rules
 from a2pcli.ledger.conversations import Conversation, Heard
@@ -165,7 +165,11 @@ class RuleDesk:
         )
 
     def _may_answer(self, incoming: Incoming, rule: str) -> bool:
-        """Whether one more automatic answer is allowed; if not, a person has to look, as two machines may talk."""
+        """Whether one more automatic answer is allowed; if not, a person has to look: the person has opted out, or two
+        machines may talk."""
+        if is_out(self._ledger, incoming):
+            self.to_inbox(incoming, OPTED_OUT)
+            return False
         if self._is_allowed(incoming, rule):
             return True
         self.to_inbox(incoming, A_MACHINE)

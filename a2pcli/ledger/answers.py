@@ -22,6 +22,7 @@ from a2pcli.addresses.kinds import forms_of
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger import answer_deliveries, audit, told_optouts
 from a2pcli.ledger.answer_optouts import is_out
+from a2pcli.ledger.chat_turns import CHAT, HANDED_OVER, is_next, is_taken_over, missed
 from a2pcli.ledger.core import SubStore
 from a2pcli.ledger.optouts import binds
 from a2pcli.ledger.receipt_ids import note_parts_of_answer
@@ -184,6 +185,7 @@ class Answers(SubStore):
             _c.number.not_in(without),
             _c.gateway.not_in(not_by),
             or_(_c.body.is_not(None), _c.kind.not_in(only_written)),
+            is_next(moment),
         )
         if only_by is not None:
             waiting = and_(waiting, _c.gateway.in_(only_by))
@@ -199,11 +201,11 @@ class Answers(SubStore):
 
     def lease(self, answer: Answer, until: int) -> bool:
         """Keep an answer whose text is to be made from other processes until a time (UTC ms); False if one of them
-        has it, or it is settled."""
+        has it or an earlier one of the person, or it is settled."""
         mine = and_(_c.number == answer.number, _c.state == str(State.PLANNED), _c.body.is_(None))
         with self._ledger.writing() as connection:
-            leased = update(answers).where(mine, _c.due_at == answer.due_at).values(due_at=until)
-            return bool(connection.execute(leased).rowcount)
+            leased = update(answers).where(mine, _c.due_at == answer.due_at, is_next(now_ms()))
+            return bool(connection.execute(leased.values(due_at=until)).rowcount)
 
     def release(self, number: int, until: int) -> None:
         """End a lease up to this time."""
@@ -226,9 +228,11 @@ class Answers(SubStore):
             mine = and_(_c.number == answer.number, _c.state == str(State.PLANNED), _c.body.is_(None))
             connection.execute(update(answers).where(mine).values(values))
 
-    def drop(self, answer: Answer, reason: str, *, now: int | None = None) -> bool:
-        """Settle an answer that is not to be sent after all; False if it is settled or claimed. Audit:
-        ``answer.send``."""
+    def drop(
+        self, answer: Answer, reason: str, *, only_unwritten: bool = False, now: int | None = None
+    ) -> bool:
+        """Settle an answer that is not to be sent after all; False if it is settled or claimed, or, with
+        ``only_unwritten``, if it has a text, which another process made. Audit: ``answer.send``."""
         moment = now_ms() if now is None else now
         values = {
             "state": str(State.SKIPPED), "reason": reason, "due_at": None, "settled_at": moment,
@@ -236,6 +240,8 @@ class Answers(SubStore):
         }  # fmt: skip
         with self._ledger.writing() as connection:
             mine = and_(_c.number == answer.number, _c.state == str(State.PLANNED))
+            if only_unwritten:
+                mine = and_(mine, _c.body.is_(None))
             dropped = bool(connection.execute(update(answers).where(mine).values(values)).rowcount)
             if dropped:
                 self._note(connection, answer, State.SKIPPED, moment)
@@ -266,6 +272,8 @@ class Answers(SubStore):
                 end = (State.EXPIRED, None)
             elif not found.anyway and binds(found.purpose) and is_out(connection, found, moment):
                 end = (State.SKIPPED, str(Reason.OPTED_OUT))
+            elif is_taken_over(connection, found):
+                end = (State.SKIPPED, HANDED_OVER)
             if end is None:
                 return found
             state, reason = end
@@ -273,6 +281,7 @@ class Answers(SubStore):
             values["tries"] = found.tries - 1
             connection.execute(update(answers).where(_c.number == number).values(values))
             self._note(connection, found, state, moment)
+            missed(connection, found, state, moment)
         self._ledger.note_entry()
         return None
 
@@ -312,6 +321,7 @@ class Answers(SubStore):
                 )
             if is_mine:
                 self._note(connection, answer, state, moment)
+                missed(connection, answer, state, moment)
         self._ledger.note_entry()
 
     def give_up(self, *, now: int | None = None) -> dict[State, int]:
@@ -328,6 +338,8 @@ class Answers(SubStore):
         done: dict[State, int] = {}
         with self._ledger.writing() as connection:
             ended = list(connection.execute(select(_c.number).where(lost)).scalars())
+            for row in connection.execute(select(answers).where(late, _c.kind == CHAT)).mappings().all():
+                missed(connection, _answer(row), State.EXPIRED, moment)
             for state, chosen in ((State.UNKNOWN, lost), (State.EXPIRED, late)):
                 values = {"state": str(state), "due_at": None, "settled_at": moment}
                 many = connection.execute(update(answers).where(chosen).values(values)).rowcount

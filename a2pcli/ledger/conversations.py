@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import and_, insert, select, update
-from sqlalchemy.engine import RowMapping
+from sqlalchemy.engine import Connection, RowMapping
 
 from a2pcli.addresses.kinds import forms_of
 from a2pcli.dataclass import dataclass
@@ -95,27 +95,9 @@ class Conversations(SubStore):
         """Open a conversation, or add to the open one. Audit: ``inbox.open`` for a new one."""
         moment = now_ms() if now is None else now
         with self._ledger.writing() as connection:
-            theirs = and_(
-                _c.address.in_(forms_of(heard.address)),
-                _c.gateway == heard.gateway,
-                _c.sender == heard.sender,
-                _c.state == OPEN,
-            )
-            found = connection.execute(select(conversations).where(theirs)).mappings().first()
-            if found is not None:
-                values: dict[str, Any] = {"heard_at": moment, "why": heard.why}
-                if heard.agents is not None:
-                    values["agents"] = heard.agents
-                connection.execute(update(conversations).where(_c.number == found["number"]).values(values))
-                return replace(_of(found), **values)
-            code = "c" + "".join(secrets.choice(_LETTERS) for _ in range(7))
-            fields = {name: getattr(heard, name) for name in Heard.__dataclass_fields__}
-            values = {**fields, "code": code, "state": OPEN, "opened_at": moment, "heard_at": moment}
-            connection.execute(insert(conversations).values(values))
-            audit.record(connection, "inbox.open", code, {"why": heard.why}, [heard.address], moment)
-            made = connection.execute(select(conversations).where(_c.code == code)).mappings().one()
+            found = hear(connection, heard, moment)
         self._ledger.note_entry()
-        return _of(made)
+        return found
 
     def of_person(self, address: str, gateway: str, sender: str) -> Conversation | None:
         """Return the open conversation of a person with a sender of ours."""
@@ -183,6 +165,29 @@ class Conversations(SubStore):
                 )
             ]
         return sorted(found, key=lambda said: (said.at, said.is_ours))[-limit:]
+
+
+def hear(connection: Connection, heard: Heard, moment: int) -> Conversation:
+    """``Conversations.hear`` within a transaction, whose caller notes the entry."""
+    theirs = and_(
+        _c.address.in_(forms_of(heard.address)),
+        _c.gateway == heard.gateway,
+        _c.sender == heard.sender,
+        _c.state == OPEN,
+    )
+    found = connection.execute(select(conversations).where(theirs)).mappings().first()
+    if found is not None:
+        values: dict[str, Any] = {"heard_at": moment, "why": heard.why}
+        if heard.agents is not None:
+            values["agents"] = heard.agents
+        connection.execute(update(conversations).where(_c.number == found["number"]).values(values))
+        return replace(_of(found), **values)
+    code = "c" + "".join(secrets.choice(_LETTERS) for _ in range(7))
+    fields = {name: getattr(heard, name) for name in Heard.__dataclass_fields__}
+    values = {**fields, "code": code, "state": OPEN, "opened_at": moment, "heard_at": moment}
+    connection.execute(insert(conversations).values(values))
+    audit.record(connection, "inbox.open", code, {"why": heard.why}, [heard.address], moment)
+    return _of(connection.execute(select(conversations).where(_c.code == code)).mappings().one())
 
 
 def _of(row: RowMapping) -> Conversation:

@@ -248,7 +248,7 @@ class AnswerSender:
             self._leases[answer.number] = until
             text = await self._compose(answer)
             if text is None:
-                await self._with_ledger(lambda: store.drop(answer, "no-text"))
+                await self._with_ledger(lambda: store.drop(answer, "no-text", only_unwritten=True))
             else:
                 asked = (answer.content or {})[COMPOSE]
                 await self._with_ledger(lambda: store.write(answer, text, until_at=asked["until_at"]))
@@ -268,7 +268,7 @@ class AnswerSender:
             if _is_to_be_composed(answer) and self._compose is not None:
                 text = await self._compose(answer)
                 if text is None:
-                    await self._with_ledger(lambda: store.drop(answer, "no-text"))
+                    await self._with_ledger(lambda: store.drop(answer, "no-text", only_unwritten=True))
                 else:
                     await self._with_ledger(lambda: store.write(answer, text))
             follow = self._follow
