@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import time
@@ -14,6 +15,9 @@ from answerkit import ANN, BEN, ENVIRON, SHOP, kannel, says, wait
 from botkit import KEY, Bot, Reply, bot, completion
 from clikit import Project
 from listenkit import listener, query
+
+from a2pcli.actions.bot_protocol import read
+from a2pcli.config.bots import Bot as BotSettings
 
 REPLIES = "replies: {texts: keep, confirmations: {name: Acme, contact: help@acme.example, how_often: Rarely}}"
 
@@ -55,7 +59,6 @@ def test_a_conversation_is_handed_to_the_bot_with_its_history_and_stop_never_rea
             for place, text in enumerate(["Do you sell tea?", "HOURS", "And coffee?", "STOP"]):
                 assert says(heard, ANN, text) == 200
                 provider.until(place + 1)
-            assert says(heard, ANN, "Are you there?") == 200
             assert says(heard, ANN, "START") == 200
             provider.until(5)
             assert says(heard, ANN, "HELP") == 200
@@ -76,6 +79,39 @@ def test_a_conversation_is_handed_to_the_bot_with_its_history_and_stop_never_rea
     assert {one["Authorization"] for one in server.headers} == {f"Bearer {KEY}"}
     assert {one["path"] for one in server.headers} == {"/v1/chat/completions"}
     assert project.run("ledger", "check").status == 0
+
+
+def test_who_opted_out_is_answered_by_nobody_and_what_they_write_reaches_the_inbox(project: Project) -> None:
+    with kannel() as provider, bot() as server:
+        project.write(
+            "replies.yaml", chat(server, '    hand_over: {answer: "A colleague will write to you."}')
+        )
+        with listener(project.folder, settings=provider.settings(REPLIES)) as heard:
+            says(heard, ANN, "STOP")
+            says(heard, BEN, "STOP")
+            provider.until(2)
+            says(heard, ANN, "Are you there?")
+            says(heard, BEN, "HOURS")
+            assert wait(lambda: len(whys(project)) == 2)
+    assert set(whys(project)) == {
+        f"{who}the person has opted out, so nothing is sent to them" for who in ("", "bot helper: ")
+    }
+    assert (len(provider.got), server.got) == (2, [])
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ([{"type": "text", "text": "We "}, {"type": "text", "text": "do."}], "We do."),
+        ([{"type": "thinking", "thinking": "Hm"}, {"type": "text", "text": "We do."}], "We do."),
+        ([{"type": "image_url", "image_url": {"url": "https://x"}}, {"type": "text", "text": "Look"}], None),
+        (["We do."], None),
+        ([], None),
+    ],
+)
+def test_an_answer_in_parts_is_their_text_without_thoughts(content: object, text: str | None) -> None:
+    settings = BotSettings(url="https://bot.example/v1", model="small")
+    assert read(settings, json.dumps(completion(content)).encode()).text == text
 
 
 def test_a_person_answers_on_request_and_the_bot_is_silent_until_the_conversation_is_closed(
