@@ -88,11 +88,16 @@ def try_reply(
     kind = {Meaning.STOP: STOP, Meaning.START: START, Meaning.HELP: HELP}.get(reply.meaning)
     if kind in (STOP, HELP) or (kind == START and person.out_of):
         return _confirmed(settings, str(kind), reply, person, text, gateway, to)
+    if reply.meaning is Meaning.NONE and reply.why:
+        return _nothing(reply, f"it is {reply.why}")
     rules = load_rules(settings)
+    where = Where(gateway, to, person.programme)
+    match = None if rules is None else rules.match(text, where)
+    if match is None and reply.meaning is Meaning.START:
+        return _nothing(reply, "the person has not opted out")
     if rules is None:
         note = "there is no replies.yaml: the reply goes to the inbox"
         return Trial(str(reply.meaning), reply.flagged, reply.why, to_inbox=True, notes=(note,))
-    match = rules.match(text, Where(gateway, to, person.programme))
     bot = match.rule.chat if match else rules.unmatched_bot
     if bot is not None and not reply.flagged:
         return by_bot(project, settings, rules, bot, Tried(reply, person, text, match), asks=asks)
