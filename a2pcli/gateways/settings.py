@@ -140,6 +140,10 @@ def _problem(model: type[GatewayBlock], name: str, error: Any) -> Problem:
         wrong = error["ctx"]["error"]
         message = str(wrong.args[0]) if wrong.args else "cannot be used"
         hint = str(wrong.args[1]) if len(wrong.args) > 1 and wrong.args[1] else None
+    elif kind in ("model_type", "model_attributes_type", "dict_type"):
+        message = "must hold 'key: value' lines"
+        keys = known_keys(model, location)
+        hint = "keys: " + ", ".join(sorted(keys)) if keys else None
     else:
         message = str(error["msg"])
         message = message[0].lower() + message[1:]

@@ -187,3 +187,9 @@ def test_latencies_follow_the_two_points_given() -> None:
 def test_a_mix_that_cannot_be(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidInput, match=r"gateways\.sim\."):
         simulator(**wrong)
+
+
+def test_a_single_value_in_place_of_keys_is_told_with_the_keys() -> None:
+    with pytest.raises(InvalidInput, match="must hold 'key: value' lines") as caught:
+        simulator(latency="5")
+    assert caught.value.problems[0].hint == "keys: median, p95"
