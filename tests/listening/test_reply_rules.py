@@ -366,14 +366,6 @@ def test_the_page_s_examples_work_as_they_stand_there(
     assert project.run(*shlex.split(shown[0])).out == shown[1]
 
 
-def test_a_trial_sends_nothing_to_the_inbox_that_the_listener_would_not(project: Project) -> None:
-    project.write("a2pcli.yaml", "region: GB\n")
-    for text, why in (("START", "the person has not opted out"), ("Liked “STOP”", "a reaction")):
-        ran = project.run("replies", "test", text, "--from", ANN)
-        assert why in ran.out
-        assert "inbox" not in ran.out
-
-
 class Survey:
     """A survey with a question that is open for everybody."""
 
