@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import cache
 
 import psutil
 import pytest
@@ -23,6 +24,13 @@ ROW = "079{n:08d},Some Name of Medium Length {n}\n"
 MESSAGE = CAMPAIGN.replace("Hi {{ first_name }}", "{% if first_name %}Hi {{ first_name }}{% endif %}")
 
 
+@cache
+def many_people() -> bytes:
+    """A file large enough for workers."""
+    count = 8 * SMALL // len(ROW)
+    return ("mobile,first_name\n" + "".join(ROW.format(n=n) for n in range(count))).encode()
+
+
 def hears_ctrl_c() -> None:
     """Whoever runs these tests in the background has told it not to, and a process inherits that."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -33,9 +41,7 @@ class Planning:
 
     def __init__(self, project: Project) -> None:
         self.project = project
-        count = 8 * SMALL // len(ROW)
-        people = "mobile,first_name\n" + "".join(ROW.format(n=n) for n in range(count))
-        project.starter(people=people, campaign=MESSAGE)
+        project.starter(people=many_people(), campaign=MESSAGE)
         self.temporary = project.folder / "temporary"
         self.temporary.mkdir()
         self.process = subprocess.Popen(
