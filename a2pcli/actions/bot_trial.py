@@ -58,6 +58,8 @@ def by_bot(
 def _why_not(rules: ReplyRules, name: str, tried: Tried) -> str | None:
     if tried.reply.meaning in (Meaning.START, Meaning.HELP):
         return f"{tried.reply.meaning.upper()} never reaches a bot"
+    if "everything" in tried.person.out_of:
+        return "the person has opted out, so a person gets it and nothing is sent"
     if tried.person.is_with_a_person:
         return "a conversation with this person is open in the inbox, so the bot is silent"
     if word := rules.asking_for_a_person(name).mentioned(tried.text):
