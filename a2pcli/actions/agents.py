@@ -71,7 +71,7 @@ def _how_to_answer(way: Way, code: str, settings: LoadedSettings) -> str:
 def _message(
     way: Way, kind: str, name: str, incoming: Incoming, conversation: Conversation, settings: LoadedSettings
 ) -> NewAnswer:
-    read = any_address(way.to, None)
+    read = any_address(way.to, settings.settings.region)
     channel = "email" if kind == "email" else (way.to.partition(":")[0] if ":" in way.to else "sms")
     text = " ".join(incoming.text.split())[:LONGEST_NOTICE]
     body = (

@@ -22,10 +22,13 @@ from a2pcli.messages import Message, Verdict
 AGENT = "telegram:123456789"
 RULES = f"""\
 quota: {{hour: 2, day: 9}}
-rules: {{person: {{keyword: AGENT, agent: sales}}}}
+rules:
+  person: {{keyword: AGENT, agent: sales}}
+  driver: {{keyword: DRIVER, agent: mobile}}
 agents:
   robot: {{webhook: {{url: "https://desk.acme.example/", secret: "${{DESK}}"}}}}
   sales: {{chat: {{gateway: telegram, to: "{AGENT}"}}, email: {{gateway: mail, to: desk@acme.example}}}}
+  mobile: {{chat: {{gateway: kannel, to: "07911 123459"}}}}
 """
 SETTINGS = """\
 region: GB
@@ -79,6 +82,13 @@ def test_a_notice_says_how_to_answer_it_the_way_it_came(desk: Desk, code: str) -
     (chat,), (mail,) = desk.to(AGENT), desk.to("desk@acme.example")
     assert f"Answer here, beginning with the code: {code} TEXT" in (chat.body or "")
     assert f"Answer: https://hooks.example.com/a2p/ or a2pcli inbox reply {code} 'TEXT'" in (mail.body or "")
+
+
+def test_a_number_of_agents_is_read_as_numbers_in_the_settings_are(desk: Desk) -> None:
+    desk.says(ANN, "driver")
+    code = desk.ledger.conversations.all()[0].code
+    assert [one.kind for one in desk.to("+447911123459")] == ["notice"]
+    assert desk.says("+447911123459", f"{code} Ten minutes.") == "agent"
 
 
 @pytest.mark.parametrize("written", ["{} Stop by at nine.", "{}: Stop by at nine.", "[{}] Stop by at nine."])
