@@ -174,15 +174,17 @@ def hash_of(fields_of: Mapping[str, Any]) -> str:
 _COVERED = tuple(field.name for field in fields(AuditEntry) if field.name != "hash")
 
 
+def lock(connection: Connection) -> None:
+    """Let nobody else add an entry until the commit. SQLite's write transactions exclude each other anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+
+
 def append(
     connection: Connection, action: str, subject: str | None, detail: Mapping[str, Any], now: int
 ) -> AuditEntry:
-    """Add an entry in the caller's transaction. Several processes append one after the other.
-
-    SQLite's write transactions exclude each other; on PostgreSQL a lock is held until the commit.
-    """
-    if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+    """Add an entry in the caller's transaction. Several processes append one after the other."""
+    lock(connection)
     last = connection.execute(select(_c.number, _c.hash).order_by(_c.number.desc()).limit(1)).first()
     text = json.dumps(dict(detail), sort_keys=True, ensure_ascii=True, default=str) if detail else None
     values: dict[str, Any] = {

@@ -169,25 +169,37 @@ class Conversations(SubStore):
 
 def hear(connection: Connection, heard: Heard, moment: int) -> Conversation:
     """``Conversations.hear`` within a transaction, whose caller notes the entry."""
-    theirs = and_(
-        _c.address.in_(forms_of(heard.address)),
-        _c.gateway == heard.gateway,
-        _c.sender == heard.sender,
-        _c.state == OPEN,
-    )
-    found = connection.execute(select(conversations).where(theirs)).mappings().first()
+    found = _heard_again(connection, heard, moment)
+    if found is None:
+        # Whoever opens a conversation writes an audit entry, and holds this lock until the commit.
+        audit.lock(connection)
+        found = _heard_again(connection, heard, moment)
     if found is not None:
-        values: dict[str, Any] = {"heard_at": moment, "why": heard.why}
-        if heard.agents is not None:
-            values["agents"] = heard.agents
-        connection.execute(update(conversations).where(_c.number == found["number"]).values(values))
-        return replace(_of(found), **values)
+        return found
     code = "c" + "".join(secrets.choice(_LETTERS) for _ in range(7))
     fields = {name: getattr(heard, name) for name in Heard.__dataclass_fields__}
     values = {**fields, "code": code, "state": OPEN, "opened_at": moment, "heard_at": moment}
     connection.execute(insert(conversations).values(values))
     audit.record(connection, "inbox.open", code, {"why": heard.why}, [heard.address], moment)
     return _of(connection.execute(select(conversations).where(_c.code == code)).mappings().one())
+
+
+def _heard_again(connection: Connection, heard: Heard, moment: int) -> Conversation | None:
+    """Add to the open conversation; None if none is open, or it was closed meanwhile."""
+    theirs = and_(
+        _c.address.in_(forms_of(heard.address)),
+        _c.gateway == heard.gateway,
+        _c.sender == heard.sender,
+        _c.state == OPEN,
+    )
+    values: dict[str, Any] = {"heard_at": moment, "why": heard.why}
+    if heard.agents is not None:
+        values["agents"] = heard.agents
+    number = connection.execute(select(_c.number).where(theirs).limit(1)).scalar()
+    changed = update(conversations).where(_c.number == number, _c.state == OPEN).values(values)
+    if number is None or not connection.execute(changed).rowcount:
+        return None
+    return _of(connection.execute(select(conversations).where(_c.number == number)).mappings().one())
 
 
 def _of(row: RowMapping) -> Conversation:

@@ -153,6 +153,9 @@ class SurveySessions(SubStore):
         ``survey.begin``."""
         moment = now_ms() if now is None else now
         with self._ledger.transaction():
+            with self._ledger.writing() as connection:
+                # Whoever begins one writes an audit entry, and holds this lock until the commit.
+                audit.lock(connection)
             while (old := self.open_of(new.address, new.gateway, new.sender or None)) is not None:
                 self.end(old, REPLACED, moment)
             with self._ledger.writing() as connection:
