@@ -1,13 +1,14 @@
 """A whole email campaign: a2pcli with its ledger, against the usual script over one connection to aiosmtpd.
 
-    python benchmarks/email_campaign.py [--rows 5000] [--rounds 3] [--relays 3]
+    python benchmarks/email_campaign.py [--rows 20000] [--rounds 3] [--relays 3]
 
 Both read the same contacts, render HTML and text for each person, write the styles into the elements (12 kB then), and
 send to the same aiosmtpd on this machine. Both are processes of their own, and their start is in the time. a2pcli is
 one ``send --yes``, which plans, records and sends over 50 connections. The script is ``usual_email_script.py``, once
-with css-inline and, where it is installed, once with premailer (on an eighth of the rows). ``finished`` is its loop
-with one finished email, again and again; ``ready-made`` writes one email of a2pcli's over 50 connections and does
-nothing else: no client sends more. Exits with 1 below the goals; see docs/performance.md for what they mean.
+with css-inline and, where it is installed, once with premailer; its time grows with the rows, so it gets a sixth of
+them (premailer a fortieth). ``finished`` is its loop with one finished email, again and again; ``ready-made`` writes
+one email of a2pcli's over 50 connections and does nothing else: no client sends more. Exits with 1 below the goals;
+see docs/performance.md for what they mean.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ import send_email  # noqa: E402
 from contacts import NAMES, PLANS  # noqa: E402
 
 CONNECTIONS = 50
-GOALS = {"premailer": 5.0, "css-inline": 2.5}
+GOALS = {"premailer": 5.0, "css-inline": 5.0}
 """How many times as fast as the script a2pcli is, at least, by what the script inlines styles with."""
 CAMPAIGN = """name: newsletter
 objective: Measure an email campaign
@@ -135,16 +136,17 @@ def compare(title: str, port: int, rows: int, rounds: int) -> bool:
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as place:
         campaign = Campaign(Path(place), port)
         write_contacts(campaign.folder / "contacts.csv", rows)
-        write_contacts(campaign.folder / "fewer.csv", rows // 8)
+        write_contacts(campaign.folder / "sixth.csv", rows // 6)
+        write_contacts(campaign.folder / "fewer.csv", rows // 40)
         (campaign.folder / "one.eml").write_bytes(composed())
         for _ in range(rounds):
             for name in contenders:
                 if name == "a2pcli":
                     took, sent = campaign.tool()
                 else:
-                    took, sent = campaign.script(name, "fewer.csv" if name == "premailer" else "contacts.csv")
+                    took, sent = campaign.script(name, "fewer.csv" if name == "premailer" else "sixth.csv")
                 found[name].append(sent / took)
-            found["ready-made"].append(campaign.ready_made(rows))
+            found["ready-made"].append(campaign.ready_made(rows // 4))
     print(title)
     for name, rates in found.items():
         print(f"  {LABELS[name]:36}{statistics.median(rates):>7,.0f} emails/s", end="")
@@ -173,7 +175,7 @@ RELAYS = (
 
 def main() -> int:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    options.add_argument("--rows", type=int, default=5000)
+    options.add_argument("--rows", type=int, default=20_000)
     options.add_argument("--rounds", type=int, default=3)
     options.add_argument("--relays", type=int, default=len(RELAYS))
     options.add_argument("--ready-made", nargs=2, type=int, metavar=("PORT", "COUNT"), help=argparse.SUPPRESS)
