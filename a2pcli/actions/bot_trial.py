@@ -17,6 +17,7 @@ from a2pcli.actions.bot_questions import (
     used_by,
     without_address,
 )
+from a2pcli.actions.chat_desk import OPTED_OUT
 from a2pcli.actions.reply_trial import Trial
 from a2pcli.addresses.any_address import any_address
 from a2pcli.channels import DEFAULT
@@ -37,8 +38,6 @@ def by_bot(
     agent = rules.bots[name].hand_over.agent or rules.unmatched_agent
     agents = tuple(rules.agents_for(agent)) if agent else ()
     notes: list[str] = []
-    if tried.person.out_of:
-        notes.append("the person has opted out: an answer by a bot would not leave")
     answer, why = None, _why_not(rules, name, tried)
     is_for_a_person = why is not None and reply.meaning not in (Meaning.START, Meaning.HELP)
     if why is None and not asks:
@@ -58,8 +57,8 @@ def by_bot(
 def _why_not(rules: ReplyRules, name: str, tried: Tried) -> str | None:
     if tried.reply.meaning in (Meaning.START, Meaning.HELP):
         return f"{tried.reply.meaning.upper()} never reaches a bot"
-    if "everything" in tried.person.out_of:
-        return "the person has opted out, so a person gets it and nothing is sent"
+    if tried.person.is_out_here:
+        return OPTED_OUT
     if tried.person.is_with_a_person:
         return "a conversation with this person is open in the inbox, so the bot is silent"
     if word := rules.asking_for_a_person(name).mentioned(tried.text):

@@ -1,12 +1,12 @@
-"""Measures a campaign's text, and another one in its place: parts, price, copy rules, and what must not change."""
+"""Measures a campaign's text, and another one in its place: parts, price, copy rules."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from a2pcli.actions.draft_facts import changed, lost_facts
 from a2pcli.actions.plans import OpenCampaign, pace, prepared
 from a2pcli.addresses.kinds import Kind
 from a2pcli.channels import channel_of, kind_of_channel
@@ -26,11 +26,8 @@ if TYPE_CHECKING:
 SUBJECT = ("email", "subject")
 SAMPLE = 200
 """Recipients, the first of the file, that a text is measured for."""
-_LINK = re.compile(
-    r"(?:https?://|www\.)(?:\{\{.*?\}\}|[^\s{}])+|\b(?:[\w-]+\.)+[a-z]{2,}/(?:\{\{.*?\}\}|[^\s{}])*"
-)
-_NUMBER = re.compile(r"\d+(?:[.,:/]\d+)*")
-_TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+UNSENDABLE = "it could not be sent to somebody who gets the text: it is too long, or a value is missing"
+"""What a bot is told: how many people that is would say something about them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +83,14 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A proposed text. ``why`` says why it is refused; ``document`` is the campaign with it."""
+    """A proposed text. ``why`` says why it is refused; ``document`` is the campaign with it. ``for_bot`` is what the
+    bot is told instead of ``why``."""
 
     proposed: Proposed
     measured: Measured | None = None
     why: str | None = None
     document: Document | None = None
+    for_bot: str | None = None
 
 
 def draft_texts(loaded: LoadedCampaign) -> dict[str, DraftText]:
@@ -130,7 +129,7 @@ def checked_draft(
     proposed: Proposed, forbidden: Topics,
 ) -> Draft:  # fmt: skip
     """A draft measured in the campaign's place, with the reason if it cannot be used."""
-    why = _changed(text, proposed) or _forbidden(proposed, forbidden)
+    why = changed(_whole(text), _whole(proposed)) or _forbidden(proposed, forbidden)
     if why is not None:
         return Draft(proposed, why=why)
     texts = {text.loc: proposed.text}
@@ -143,11 +142,11 @@ def checked_draft(
         return Draft(proposed, why=_said(error.problems[0]))
     if measured.messages < now.messages:
         many = now.messages - measured.messages
-        why = f"{many:,} of {now.messages:,} messages with it could not be sent"
-    elif new := sorted(measured.codes - now.codes - {"ucs-2"}):
-        why = f"it breaks copy rules that the text now keeps: {', '.join(new)}"
-    if why is not None:
-        return Draft(proposed, measured, why)
+        words = "too long, or a value is missing"
+        why = f"{many:,} of {now.messages:,} messages with it could not be sent ({words})"
+        return Draft(proposed, measured, why, for_bot=UNSENDABLE)
+    if new := sorted(measured.codes - now.codes - {"ucs-2"}):
+        return Draft(proposed, measured, f"it breaks copy rules that the text now keeps: {', '.join(new)}")
     return Draft(proposed, measured, None, document)
 
 
@@ -204,41 +203,18 @@ def _of_rows(
     )
 
 
-def _changed(text: DraftText, proposed: Proposed) -> str | None:
-    """What a draft invents or loses: links and numbers are facts."""
-    before, after = f"{text.subject or ''}\n{text.text}", f"{proposed.subject or ''}\n{proposed.text}"
-    old, new = _links(before), _links(after)
-    if more := sorted(new - old):
-        return f"it has a link that the text does not have: {more[0]}"
-    if lost := sorted(old - new):
-        return f"it has lost a link: {lost[0]}"
-    if invented := sorted(_numbers(after) - _numbers(before)):
-        return f"it has a number that the text does not have: {invented[0]}"
-    return None
+def _whole(text: DraftText | Proposed) -> str:
+    """The subject and the text."""
+    return f"{text.subject or ''}\n{text.text}"
 
 
 def lost(text: DraftText, proposed: Proposed, columns: frozenset[str]) -> list[str]:
     """Numbers and columns of the text that a draft does not have."""
-    before, after = f"{text.subject or ''}\n{text.text}", f"{proposed.subject or ''}\n{proposed.text}"
-    names = sorted(_used(before, columns) - _used(after, columns))
-    return [*sorted(_numbers(before) - _numbers(after)), *(f"{{{{ {name} }}}}" for name in names)]
-
-
-def _used(text: str, columns: frozenset[str]) -> set[str]:
-    """The columns that a template names."""
-    return {word for tag in _TAG.findall(text) for word in re.findall(r"\w+", tag) if word in columns}
-
-
-def _links(text: str) -> set[str]:
-    return {found[0].rstrip(".,;:!?)'\"") for found in _LINK.finditer(text)}
-
-
-def _numbers(text: str) -> set[str]:
-    return set(_NUMBER.findall(_TAG.sub(" ", _LINK.sub(" ", text))))
+    return lost_facts(_whole(text), _whole(proposed), columns)
 
 
 def _forbidden(proposed: Proposed, forbidden: Topics) -> str | None:
-    topic = forbidden.mentioned(f"{proposed.subject or ''}\n{proposed.text}")
+    topic = forbidden.mentioned(_whole(proposed))
     return f"it mentions '{topic}', a forbidden topic" if topic else None
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 import secrets
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,12 +20,16 @@ if TYPE_CHECKING:
 TOKENS = 500
 """The most tokens of one draft."""
 LONGEST = 10_000
+MOST_TRIED = 100
+"""Places of an answer where its JSON may begin."""
+_BEGINNING = re.compile(r"[{\[]")
 _INSTRUCTIONS = """\
 You propose other wordings for a text message that a company sends to many people. The text is a Jinja template.
 Rules, each of which is checked by a program that refuses what breaks them:
 - Keep the meaning. Invent nothing: no prices, numbers, dates, links, offers or names that are not in the text.
 - Keep every link exactly as it is, and the words that tell people how to opt out.
-- Use placeholders like {{ first_name }} only for the columns that are listed, and keep their filters.
+- Use placeholders like {{ first_name }} only for the columns that are listed, and keep their filters; no statements,
+  calculations or values in placeholders that are not in the text.
 - Do not make the message longer than it is allowed to be.
 - Answer with JSON and nothing else: {"variants": [{"text": "..."}]}; with a "subject" in each if there is one now.
 """
@@ -56,7 +62,7 @@ def question_for(loaded: LoadedCampaign, text: DraftText, now: Measured, bot: Bo
         document["wish"] = wish.words
     if wish.refused:
         document["refused_before"] = [
-            {"text": one.proposed.text, "because": one.why} for one in wish.refused[:10]
+            {"text": one.proposed.text, "because": one.for_bot or one.why} for one in wish.refused[:10]
         ]
     return Question(
         f"draft-{secrets.token_hex(8)}",
@@ -76,16 +82,15 @@ def proposals(answer: str, text: DraftText) -> Iterator[Proposed]:
             continue
         if text.subject is not None and (not isinstance(subject, str) or not subject.strip()):
             subject = text.subject
+        body = body.replace("\r\n", "\n").replace("\r", "\n")
         yield Proposed(body.strip(), subject.strip() if text.subject is not None and subject else None)
 
 
 def _items(answer: str) -> list[Any]:
     decoder = json.JSONDecoder()
-    for at, character in enumerate(answer):
-        if character not in "{[":
-            continue
+    for found_at in itertools.islice(_BEGINNING.finditer(answer), MOST_TRIED):
         try:
-            found, _ = decoder.raw_decode(answer, at)
+            found, _ = decoder.raw_decode(answer, found_at.start())
         except (ValueError, RecursionError):
             continue
         if isinstance(found, dict):

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from a2pcli.config.load import LoadedSettings
     from a2pcli.ledger.store import Ledger
 
+MOST = 10
+"""Proposals that are looked at each time: each is measured for 200 recipients."""
 ROUNDS = 2
 """How often the bot is asked: once more for what cannot be used."""
 
@@ -84,7 +86,12 @@ def draft(
                     f"not asked again for those that cannot be used: {error.problems[0].message}"
                 )
                 break
-            for proposed in proposals(answer, one):
+            new = [
+                proposed for proposed in dict.fromkeys(proposals(answer, one)) if proposed.text not in seen
+            ]
+            if len(new) > MOST:
+                done.notes.append(f"the bot proposed {len(new):,}; the first {MOST} were looked at")
+            for proposed in new[:MOST]:
                 if proposed.text not in seen and len(done.drafts) < count:
                     seen.add(proposed.text)
                     found = checked_draft(

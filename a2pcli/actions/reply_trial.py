@@ -188,7 +188,8 @@ def _by_rules(
 ) -> Trial:  # fmt: skip
     notes: list[str] = []
     if person.out_of:
-        notes.append("the person has opted out: an answer by a rule would not be sent")
+        words = "; the reply goes to the inbox" if person.is_out_here else ""
+        notes.append(f"the person has opted out: an answer by a rule would not be sent{words}")
     if not person.data:
         notes.append("the ledger has no contact data of this person: only the reply's own values can be used")
     match = rules.match(text, Where(gateway, to, person.programme))

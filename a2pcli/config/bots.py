@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping
+from ipaddress import ip_address
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -17,7 +18,6 @@ from a2pcli.config.patterns import pattern_fault
 from a2pcli.config.values import parse_budget
 from a2pcli.errors import Problem
 
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _MINUTES = {"m": 1, "h": 60, "d": 24 * 60}
 
 
@@ -204,11 +204,19 @@ def _of_bot(document: Document, name: str, bot: Mapping[str, Any]) -> Iterator[P
             host = urlsplit(url.strip()).hostname
         except ValueError:
             host = None
-        if host is not None and host not in LOOPBACK and not host.startswith("127."):
+        if host is not None and not _is_here(host):
             hint = "use https://, or set plain_http: yes if nobody else is on the way"
             message = "what people write would travel unencrypted"
             yield document.problem(message, (*loc, "url"), hint=hint, code="bot")
     yield from _money(document, name, bot)
+
+
+def _is_here(host: str) -> bool:
+    """Whether a host is this machine."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _is_yes(value: object) -> bool:

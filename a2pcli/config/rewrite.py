@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from yaml import ScalarNode
+from yaml import ScalarNode, YAMLError
 
 from a2pcli.config import syntax
 from a2pcli.config.document import Document, document_of
@@ -31,7 +31,7 @@ def _with_text(document: Document, loc: Loc, text: str) -> Document:
             continue
         try:
             found = document_of(_put(document, loc, form), document.path)
-        except InvalidInput:
+        except (InvalidInput, YAMLError):  # a character that YAML has only as an escape
             continue
         if found.data == expected:
             return found

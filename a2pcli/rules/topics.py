@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from a2pcli.dataclass import dataclass
 from a2pcli.rules.reply_text import is_unspaced, plain, visible
@@ -38,8 +38,8 @@ WORDS_FOR_A_PERSON = (
     *("人工", "客服", "オペレーター", "担当者", "상담원", "موظف", "נציג"),
 )
 """Words by which people ask for a person instead of a machine; in doubt a person is better."""
-LONGEST_PATTERN = 4_000
-"""Characters that patterns look at."""
+WINDOW, OVERLAP = 4_000, 500
+"""Characters that patterns look at together, so that none takes long: a longer text is looked at piece by piece."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,11 @@ class Topics:
             if (word in said) if is_unspaced(word) else (f" {word} " in said):
                 return typed
         for pattern, typed in self.patterns:
-            if pattern.search(seen[:LONGEST_PATTERN]) or pattern.search(text[:LONGEST_PATTERN]):
+            if any(pattern.search(piece) for whole in (seen, text) for piece in _pieces(whole)):
                 return typed
         return None
+
+
+def _pieces(text: str) -> Iterator[str]:
+    for start in range(0, max(len(text) - OVERLAP, 1), WINDOW - OVERLAP):
+        yield text[start : start + WINDOW]

@@ -253,6 +253,7 @@ HTTPS = "bots:\n  b: {url: 'https://x.example', model: m, "
 WRONG = [
     ("bots:\n  b: {url: 'https://x.example/v1'}\n", "b: {", "no `model`"),
     ("bots:\n  b: {url: 'http://x.example/v1', model: m}\n", "'http", "unencrypted"),
+    ("bots:\n  b: {url: 'http://127.x.example/v1', model: m}\n", "'http", "unencrypted"),
     ("bots:\n  b: {url: 'ftp://x.example', model: m}\n", "'ftp", "not a whole URL"),
     ("bots:\n  b: {url: 'https://u:p@x.example', model: m}\n", "'https", "a user, a password"),
     ("bots:\n  b: {kind: http, url: 'https://x.example'}\n", "b: {", "no `key`"),
