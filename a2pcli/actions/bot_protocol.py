@@ -13,6 +13,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from a2pcli.config.bots import Bot
 from a2pcli.dataclass import dataclass
+from a2pcli.rules.reply_text import visible
 
 HAND_OVER = "[[HANDOVER]]"
 """What a model writes if a person should answer."""
@@ -171,7 +172,7 @@ def _text(content: object, tokens_in: int | None, tokens_out: int | None) -> Sai
         return Said(None, "it asks for a person", tokens_in, tokens_out)
     if _OPEN_THOUGHT.search(text):
         return Said(None, "its answer has thoughts in it that are not for people", tokens_in, tokens_out)
-    if not text.strip():
+    if not visible(text):
         return Said(None, "its answer is empty", tokens_in, tokens_out)
     return Said(text.strip(), "", tokens_in, tokens_out)
 

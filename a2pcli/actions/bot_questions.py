@@ -17,6 +17,7 @@ from a2pcli.dataclass import dataclass
 from a2pcli.errors import A2PError, InvalidInput
 from a2pcli.ledger.bot_usage import Limits, Reservation, Used
 from a2pcli.ledger.records import MONEY_UNITS
+from a2pcli.rules.topics import NO_MORE_MESSAGES, Topics
 
 if TYPE_CHECKING:
     from a2pcli.actions.bot_asking import Asked
@@ -149,6 +150,8 @@ def usable(
     bot = rules.bots[name]
     if topic := rules.forbidden(name).mentioned(said.text):
         raise BotError(f"its answer mentions '{topic}', a forbidden topic")
+    if word := Topics.of(NO_MORE_MESSAGES).mentioned(said.text):
+        raise BotError(f"its answer speaks of an opt-out ('{word}'), which it cannot make")
     if len(said.text) > bot.answer.characters:
         raise BotError(
             f"its answer has {len(said.text):,} characters, and {bot.answer.characters:,} are allowed"

@@ -38,6 +38,38 @@ WORDS_FOR_A_PERSON = (
     *("人工", "客服", "オペレーター", "担当者", "상담원", "موظف", "נציג"),
 )
 """Words by which people ask for a person instead of a machine; in doubt a person is better."""
+NO_MORE_MESSAGES = (
+    *("unsubscribed", "opted out", "opted you out", "removed from our list", "removed from the list"),
+    *("removed you from", "removed your number", "no more messages", "no more texts", "no longer receive"),
+    *(
+        "no longer get",
+        "not receive any more",
+        "not get any more",
+        "wont receive any more",
+        "wont get any more",
+    ),
+    *(
+        "stop sending you",
+        "stop messaging you",
+        "stop texting you",
+        "not message you again",
+        "not text you again",
+    ),
+    *("abgemeldet", "ausgetragen", "keine SMS mehr", "keine Nachrichten mehr"),
+    *("désinscrit", "désinscrite", "désabonné", "désabonnée", "plus de messages", "plus de SMS"),
+    *("dado de baja", "dada de baja", "no recibirás más", "no recibirá más", "más mensajes"),
+    *("disiscritto", "disiscritta", "cancellato dalla lista", "non riceverai più", "non riceverà più"),
+    *(
+        "afgemeld",
+        "uitgeschreven",
+        "geen berichten meer",
+        "descadastrado",
+        "não receberá mais",
+        "removido da lista",
+    ),
+    *("wypisany", "wypisana", "nie otrzymasz", "отписаны", "отписали", "больше не будете получать"),
+)
+"""Words by which a bot says that somebody gets no more messages: it cannot see to that, so a person has to."""
 WINDOW, OVERLAP = 4_000, 500
 """Characters that patterns look at together, so that none takes long: a longer text is looked at piece by piece."""
 

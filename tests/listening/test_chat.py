@@ -157,6 +157,8 @@ TROUBLE: list[tuple[str, Reply, str]] = [
     ("long", Reply(completion("x" * 700)), "700 characters"),
     ("parts", Reply(completion("щ" * 300)), "5 parts"),
     ("forbidden", Reply(completion("You get a Refund!")), "forbidden topic"),
+    ("invisible", Reply(completion("\u200b\u2060")), "is empty"),
+    ("out", Reply(completion("Done! You won't receive any more texts.")), "speaks of an opt-out"),
     ("thought", Reply(completion("<think>they want tea")), "thoughts"),
     ("text", Reply("We sell tea", headers={"Content-Type": "text/plain"}), "no JSON but text/plain"),
     ("html", Reply("<html>", headers={"Content-Type": "text/html"}), "no JSON but text/html"),
