@@ -4,15 +4,21 @@ replies whose bot is gone or too late."""
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
+from time import process_time
 
 import pytest
 from answerkit import ANN, SHOP
 from botkit import KEY, bot
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import text
 
 from a2pcli.actions.bot_questions import BotError, history, instructions, without_address
 from a2pcli.actions.composing import Composer
+from a2pcli.actions.draft_check import DraftText
+from a2pcli.actions.draft_prompt import proposals
 from a2pcli.actions.heard_replies import HeardReply, ReplyDesk
 from a2pcli.actions.reply_rules import load_rules
 from a2pcli.config.bots import Bot
@@ -57,6 +63,30 @@ def test_instructions_know_the_columns_they_use_and_no_address(folder: Path) -> 
     assert instructions(rules, "helper", known, "sms").startswith("For gold, nobody\n")
     with pytest.raises(BotError, match="a value that this person does not have"):
         instructions(rules, "helper", {}, "sms")
+
+
+@given(
+    st.recursive(st.none() | st.integers() | st.text(max_size=20), lambda one: st.lists(one) | st.dictionaries(
+        st.sampled_from(["variants", "text", "subject", "x"]), one, max_size=3)),
+    st.sampled_from(["%s", "Here: %s!", "```json\n%s\n```", "{%s", "[[%s", "%s}"]),
+)  # fmt: skip
+def test_whatever_a_bot_drafts_is_texts_or_nothing(document: object, around: str) -> None:
+    wanted = DraftText("message", ("message",), "Hi", ("sms",), "Subject")
+    for one in proposals(around % json.dumps(document), wanted):
+        assert one.text.strip() == one.text != ""
+        assert one.subject
+        assert json.dumps(one.text)[1:-1].strip() in json.dumps(document)
+
+
+def test_an_answer_that_is_nothing_but_brackets_takes_no_longer_the_longer_it_is() -> None:
+    wanted = DraftText("message", ("message",), "Hi", ("sms",))
+
+    def cost(many: int) -> float:
+        before = process_time()
+        assert [*proposals("[" * many, wanted)] == []
+        return process_time() - before
+
+    assert cost(100_000) < 20 * cost(5_000)
 
 
 def heard(ledger: Ledger, folder: Path) -> None:
