@@ -65,11 +65,17 @@ def test_instructions_know_the_columns_they_use_and_no_address(folder: Path) -> 
         instructions(rules, "helper", {}, "sms")
 
 
+WORDS = st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=20)
+KEYS = st.sampled_from(["variants", "text", "subject", "x"])
+
+
 @given(
-    st.recursive(st.none() | st.integers() | st.text(st.characters(exclude_categories=["Cc", "Cs"]), max_size=20), lambda one: st.lists(one) | st.dictionaries(
-        st.sampled_from(["variants", "text", "subject", "x"]), one, max_size=3)),
+    st.recursive(
+        st.none() | st.integers() | WORDS,
+        lambda one: st.lists(one) | st.dictionaries(KEYS, one, max_size=3),
+    ),
     st.sampled_from(["%s", "Here: %s!", "```json\n%s\n```", "{%s", "[[%s", "%s}"]),
-)  # fmt: skip
+)
 def test_whatever_a_bot_drafts_is_texts_or_nothing(document: object, around: str) -> None:
     wanted = DraftText("message", ("message",), "Hi", ("sms",), "Subject")
     for one in proposals(around % json.dumps(document), wanted):
