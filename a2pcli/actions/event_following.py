@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
-from a2pcli.actions.event_planning import Lookups, PlannedEvent, Way, plan_events
+from a2pcli.actions.event_planning import UNRELATED, Lookups, PlannedEvent, Way, plan_events
 from a2pcli.channels import REJECTED, UNDELIVERED
 from a2pcli.delivery import NEGATIVE
 from a2pcli.errors import A2PError, LedgerError
@@ -36,6 +36,10 @@ FRESH = 2_000
 
 REMEMBERED = 5.0
 """Seconds after which ``events.yaml`` is read again."""
+
+RECENT, PLANNING = 60_000, 10_000
+"""The same, where nothing has changed since that concerns people: hours begin and end by the minute. And milliseconds
+before a message was stored in which it was planned."""
 
 LATER = 60_000
 """Milliseconds after which a message is looked at again if its campaign cannot be planned."""
@@ -65,12 +69,13 @@ class EventFollower:
         self._lookups = Lookups(ledger)
         self._rules: EventRules | None = None
         self._read_at = -REMEMBERED
+        self._seen: int | None = None
+        self._changed_at = 0
 
     def may_leave(self, answer: Answer) -> bool:
         """Whether the campaign's rules let a waiting message leave now: opt-outs, consent, hours, caps, all of them.
         One that has just been planned was asked already. Audit: ``answer.send`` for one that is not sent."""
-        is_new = answer.tries == 0 and now_ms() - answer.created_at < FRESH and "/" not in answer.key
-        if answer.kind != KIND or is_new:
+        if answer.kind != KIND or self._was_just_asked(answer):
             return True
         event = self._ledger.triggers.of_message(answer.reference)
         if event is None:
@@ -92,6 +97,16 @@ class EventFollower:
             self._ledger.answers.drop(answer, reason or GONE)
             self._ledger.triggers.keep_made(event, None)
         return False
+
+    def _was_just_asked(self, answer: Answer) -> bool:
+        """Whether it was planned just now, or lately and nothing since is in the audit trail that concerns people."""
+        age = now_ms() - answer.created_at
+        if answer.tries or "/" in answer.key or age >= RECENT:
+            return False
+        self._seen, is_changed = self._ledger.audit.changed_since(self._seen, UNRELATED)
+        if is_changed:
+            self._changed_at = now_ms()
+        return age < FRESH or answer.created_at - PLANNING > self._changed_at
 
     def _asked(self, event: Trigger, channel: str) -> tuple[Way | None, str | None]:
         """Plan the message again; return its way by this channel, and why it may not leave now."""

@@ -6,6 +6,7 @@ sender of ``a2pcli listen`` sends; ``trigger`` does all of it at once.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -39,8 +40,11 @@ TOGETHER = 5_000
 GROUPS = 500
 """Messages that are planned together: each of a digest may be made of many events."""
 
-SETTLED_TOGETHER = 50
+SETTLED_TOGETHER = 25
 """Messages that are stored in one transaction, so that others wait only briefly for it."""
+
+PAUSE = 0.1
+"""Seconds between two of these transactions: who waits for SQLite's lock asks for it about as often."""
 
 Tell = Callable[[str], None]
 
@@ -236,6 +240,8 @@ def _handled(
     rows = [_row(rule, [one.data or {} for one in group]) for group in good]
     planned = plan_events(ledger, settings, rule.loaded, rows, tell=tell, lookups=lookups)
     for first in range(0, len(good), SETTLED_TOGETHER):
+        if first:
+            time.sleep(PAUSE)
         with ledger.triggers.together():
             some = zip(good[first:], rows[first:], planned[first : first + SETTLED_TOGETHER], strict=False)
             found += [_settled(ledger, rule, group, row, one) for group, row, one in some]

@@ -30,6 +30,7 @@ from a2pcli.sending.answer_messages import message_of, said
 from a2pcli.sending.answers import failed, no_answer, one_each
 from a2pcli.sending.hearing import KeepNow, let_keep_here
 from a2pcli.sending.retry import RetryPolicy, decide
+from a2pcli.sending.together import Together
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +117,7 @@ class AnswerSender:
         self._ledger, self._make, self._quotas = ledger, make, quotas
         self._keeps_texts, self._keep, self._tell = keeps_texts, keep, tell
         self._compose, self._follow = compose, follow
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="answers")
+        self._together = Together(ledger)
         self._asking = ThreadPoolExecutor(1, thread_name_prefix="following")
         self._opened = {one.name: one for one in opened}
         self._gateways: dict[str, Gateway] = {}
@@ -215,7 +216,7 @@ class AnswerSender:
                 await gateway.close()
         self._gateways.clear()
         self._asking.shutdown()
-        self._thread.shutdown()
+        self._together.close()
 
     async def send(self, new: NewAnswer) -> tuple[Answer | None, Outcome | None]:
         """Store an answer and send it at once; return it as stored, and the gateway's outcome.
@@ -383,7 +384,7 @@ class AnswerSender:
 
     def _with_ledger(self, do: Callable[[], T]) -> Awaitable[T]:
         """Call a function on the thread that uses the ledger."""
-        return asyncio.get_running_loop().run_in_executor(self._thread, do)
+        return self._together.call(do)
 
 
 def _is_to_be_composed(answer: Answer) -> bool:
