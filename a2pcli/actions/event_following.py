@@ -103,9 +103,8 @@ class EventFollower:
         age = now_ms() - answer.created_at
         if answer.tries or "/" in answer.key or age >= RECENT:
             return False
-        self._seen, is_changed = self._ledger.audit.changed_since(self._seen, UNRELATED)
-        if is_changed:
-            self._changed_at = now_ms()
+        self._seen, changed_at = self._ledger.audit.changed_since(self._seen, UNRELATED)
+        self._changed_at = max(self._changed_at, changed_at or 0)
         return age < FRESH or answer.created_at - PLANNING > self._changed_at
 
     def _asked(self, event: Trigger, channel: str) -> tuple[Way | None, str | None]:

@@ -121,8 +121,8 @@ class Lookups:
 
     def current(self) -> Remember:
         """Return what looks up, or remembers."""
-        entry, is_changed = self._ledger.audit.changed_since(self._seen, UNRELATED)
-        if is_changed or time.monotonic() >= self._until:
+        entry, changed_at = self._ledger.audit.changed_since(self._seen, UNRELATED)
+        if self._seen is None or changed_at is not None or time.monotonic() >= self._until:
             self._found.clear()
             self._until = time.monotonic() + REMEMBERED
         self._seen = entry

@@ -19,7 +19,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import and_, func, insert, select, true
 from sqlalchemy.engine import Connection
 
 from a2pcli.dataclass import dataclass
@@ -123,19 +123,14 @@ class AuditTrail(SubStore):
             found = connection.execute(query).first()
         return None if found is None else (found.number, found.hash)
 
-    def changed_since(self, number: int | None, unrelated: Sequence[str] = ()) -> tuple[int, bool]:
-        """Return the number of the newest entry (0 for none), and whether one came after entry ``number`` whose action
-        begins with none of ``unrelated``. None: nothing was seen yet."""
+    def changed_since(self, number: int | None, unrelated: Sequence[str] = ()) -> tuple[int, int | None]:
+        """Return the number of the newest entry (0 for none), and when (UTC ms) the newest after entry ``number`` was
+        made whose action begins with none of ``unrelated``; None if there is none. None: of all entries."""
+        related = and_(true(), *(_c.action.not_like(f"{one}%") for one in unrelated))
+        query = select(_c.at).where(_c.number > (number or 0), related).order_by(_c.number.desc()).limit(1)
         with self._ledger.reading() as connection:
-            query = select(_c.number, _c.action).order_by(_c.number)
-            found = (
-                connection.execute(query.where(_c.number > (number or 0))).all() if number is not None else ()
-            )
-            newest = connection.execute(select(func.max(_c.number))).scalar() if number is None else None
-        if number is None:
-            return newest or 0, True
-        is_changed = any(not row.action.startswith(tuple(unrelated)) for row in found)
-        return (found[-1].number if found else number), is_changed
+            newest = connection.execute(select(func.max(_c.number))).scalar()
+            return newest or 0, connection.execute(query).scalar()
 
     def entries(self, chunk: int = 500) -> Iterator[AuditEntry]:
         """Yield the entries, newest first."""

@@ -108,6 +108,7 @@ class LedgerCore:
         self.watch = watch
         self.sending_lock = threading.RLock()
         self._sending: Connection | None = None
+        self._turn = threading.RLock() if url.get_backend_name() == "sqlite" else None
         self.own = threading.local()
         self.holds: dict[int, Hold] = {}
         self._held = ExitStack()
@@ -302,8 +303,22 @@ class LedgerCore:
             if self.open_transaction is not None:
                 yield self.open_transaction.connection
                 return
-            with self.engine.begin() as connection:
+            with self.turn(), self.engine.begin() as connection:
                 yield connection
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait until no other thread of this process writes. SQLite would let this one ask again and again, ever less
+        often, and others that come meanwhile go first."""
+        if self._turn is None:
+            yield
+            return
+        is_mine = self._turn.acquire(timeout=self.busy_seconds)
+        try:
+            yield
+        finally:
+            if is_mine:
+                self._turn.release()
 
     @contextmanager
     def telling(self) -> Iterator[None]:
@@ -332,7 +347,7 @@ class LedgerCore:
                 self._sending = self.engine.connect()
             hold = self.holds.get(run.number)
             try:
-                with self._sending.begin():
+                with self.turn(), self._sending.begin():
                     if hold is not None:
                         hold.check(self._sending)
                     elif alone:

@@ -223,7 +223,7 @@ class Ledger(LedgerCore):
             return
         current: OpenTransaction | None = None
         try:
-            with self.telling(), plainly(self.url), self.engine.begin() as connection:
+            with self.telling(), plainly(self.url), self.turn(), self.engine.begin() as connection:
                 self.own.open = current = OpenTransaction(connection)
                 try:
                     yield
