@@ -189,7 +189,7 @@ class Desk:
         self.ledger.triggers.add([new])
         (found,) = work(self.ledger, self.settings, rules, tell=self.said.append)
         assert found.answer is not None
-        self.change("UPDATE answers SET created_at = created_at - 10000")
+        self.change("UPDATE answers SET created_at = created_at - 120000")
         answer = self.ledger.answers.by_number(found.answer)
         assert answer is not None
         return answer
