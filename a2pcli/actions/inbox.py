@@ -102,10 +102,17 @@ def close_by(ledger: Ledger, code: str, by: str) -> Conversation:
 
 
 def post_answer(
-    ledger: Ledger, settings: LoadedSettings, code: str, document: Mapping[str, Any], by: str
+    ledger: Ledger,
+    settings: LoadedSettings,
+    code: str,
+    document: Mapping[str, Any],
+    by: str,
+    otherwise: str | None = None,
 ) -> dict[str, Any]:
     """Take an agent's answer from a program: ``text``; ``id``, with which it is sent once however often it comes;
-    ``close``. It leaves at once. Raises as ``agent_answer`` does. Audit: ``answer.add``, ``inbox.reply``."""
+    ``close``. ``otherwise`` is the id of one without. It leaves at once.
+
+    Raises as ``agent_answer`` does. Audit: ``answer.add``, ``inbox.reply``."""
     text, id, closes = document.get("text"), document.get("id"), document.get("close", False)
     if not isinstance(text, str) or not text.strip():
         raise InvalidInput(Problem("`text` is missing", hint="the text that the person gets", code="text"))
@@ -114,7 +121,7 @@ def post_answer(
     if not isinstance(closes, bool):
         raise InvalidInput(Problem("`close` is neither true nor false", code="close"))
     with ledger.transaction():
-        new, one = agent_answer(ledger, settings, code, text, by, id)
+        new, one = agent_answer(ledger, settings, code, text, by, id or otherwise)
         is_new = ledger.answers.add(new) is not None
         if is_new:
             answered(ledger, one, by, close=closes)

@@ -64,11 +64,12 @@ def try_reply(
     *,
     gateway: str | None = None,
     to: str | None = None,
+    region: str | None = None,
     looks_up: bool = False,
     asks: bool = False,
 ) -> Trial:
-    """Return what would be done with a reply of a person. ``looks_up``: look-ups are made for real; ``asks``: so are
-    requests to bots, which count in their budgets (audit: ``bot.ask``, ``bot.answer``)."""
+    """Return what would be done with a reply of a person. ``region``: of numbers without +. ``looks_up``: look-ups are made
+    for real; ``asks``: so are requests to bots, which count in their budgets (audit: ``bot.ask``, ``bot.answer``)."""
     from a2pcli.actions.bot_trial import by_bot
 
     settings = project.settings()
@@ -76,7 +77,7 @@ def try_reply(
     if gateway not in settings.settings.gateways and gateway not in BUILT_IN_GATEWAYS:
         hint = f"known are {', '.join(settings.settings.gateways)}" if settings.settings.gateways else None
         raise UsageError(Problem(f"--gateway {gateway}: there is no such gateway", hint=hint))
-    person = Person.of(project, settings, sender, gateway, to)
+    person = Person.of(project, settings, sender, gateway, to, region)
     reply = classify(
         text, opted_out=person.is_out_here, keywords=stop_keywords(settings),
         programmes=lambda: person.programmes,
@@ -121,9 +122,16 @@ class Person:
     """Whether a conversation with them is open in the inbox."""
 
     @staticmethod
-    def of(project: Project, settings: LoadedSettings, sender: str, gateway: str, to: str | None) -> Person:
+    def of(
+        project: Project,
+        settings: LoadedSettings,
+        sender: str,
+        gateway: str,
+        to: str | None,
+        region: str | None,
+    ) -> Person:
         """The person with this number or address. Raises ``UsageError``."""
-        address = read_addresses([sender], settings.settings.region).one()
+        address = read_addresses([sender], region or settings.settings.region).one()
         now, usual = now_ms(), settings.settings.programme
         with project.existing_ledger() as ledger:
             if ledger is None:

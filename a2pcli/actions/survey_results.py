@@ -7,9 +7,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from a2pcli.actions.surveys import ReadySurvey, load_surveys, survey_named
+from a2pcli.actions.surveys import ReadySurvey, read_surveys, survey_named
 from a2pcli.addresses.kinds import masked
-from a2pcli.config.surveys import FOLDER, Question, bounds
+from a2pcli.config.surveys import FOLDER, Question, bounds, survey_files
 from a2pcli.dataclass import dataclass
 from a2pcli.errors import Problem, UsageError
 from a2pcli.ledger.records import now_ms
@@ -92,7 +92,7 @@ class SurveyResults:
 
 @dataclass(frozen=True, slots=True)
 class SurveyLine:
-    """A survey in the list. ``questions`` is None if its file is gone."""
+    """A survey in the list. ``questions`` is None if its file is gone or wrong."""
 
     name: str
     title: str | None
@@ -100,13 +100,14 @@ class SurveyLine:
     asked: int
     began: int
     finished: int
+    is_wrong: bool = False
 
 
-def listed(project: Project) -> list[SurveyLine]:
-    """The surveys of the project and of its ledger. Raises ``InvalidInput`` for files that are wrong."""
-    surveys = load_surveys(project.settings())
+def listed(project: Project) -> tuple[list[SurveyLine], list[Problem]]:
+    """The surveys of the project and of its ledger, and what is wrong with their files."""
+    surveys, wrong = read_surveys(project.settings())
     with project.existing_ledger() as ledger:
-        names = sorted({*surveys, *(ledger.surveys.names() if ledger is not None else ())})
+        names = sorted({*surveys, *wrong, *(ledger.surveys.names() if ledger is not None else ())})
         lines = []
         for name in names:
             sessions = ledger.surveys.of(name) if ledger is not None else []
@@ -121,17 +122,19 @@ def listed(project: Project) -> list[SurveyLine]:
                     by_runs + sum(one.run is None for one in sessions),
                     len(began),
                     sum(one.state == "finished" for one in sessions),
+                    name in wrong,
                 )
             )
-        return lines
+        return lines, [problem for problems in wrong.values() for problem in problems]
 
 
 def results(project: Project, name: str, *, whole: bool = False) -> SurveyResults:
     """The results of a survey so far. ``whole``: addresses as they are, not masked. Raises ``UsageError`` if there is
-    no such survey, or its file is gone."""
+    no such survey, or its file is gone, and ``InvalidInput`` if its file is wrong."""
     settings = project.settings()
     with project.existing_ledger() as ledger:
-        if ledger is not None and name in ledger.surveys.names() and name not in load_surveys(settings):
+        files = {path.stem for path in survey_files(settings.folder)}
+        if ledger is not None and name in ledger.surveys.names() and name not in files:
             hint = f"restore {FOLDER}/{name}.yaml: it says what the questions are"
             raise UsageError(
                 Problem(f"the file of the survey '{name}' is gone", hint=hint, code="unknown-survey")

@@ -123,27 +123,38 @@ class ReadySurvey:
                     yield document.problem(message, loc, code="survey")
 
 
+def read_surveys(settings: LoadedSettings) -> tuple[dict[str, ReadySurvey], dict[str, list[Problem]]]:
+    """The surveys beside the settings, by name, and the problems of those that cannot be used."""
+    found: dict[str, ReadySurvey] = {}
+    wrong: dict[str, list[Problem]] = {}
+    for path in survey_files(settings.folder):
+        name = path.stem
+        try:
+            if name in found or name in wrong:
+                raise InvalidInput(
+                    Problem(f"there is another survey '{name}'", path=str(path), code="survey")
+                )
+            found[name] = ReadySurvey(load_survey(path), settings)
+        except A2PError as error:
+            wrong.setdefault(name, []).extend(error.problems)
+            found.pop(name, None)
+    return found, wrong
+
+
 def load_surveys(settings: LoadedSettings) -> dict[str, ReadySurvey]:
     """The surveys beside the settings, by name. Raises ``InvalidInput`` with every problem of all files."""
-    found: dict[str, ReadySurvey] = {}
-    problems: list[Problem] = []
-    for path in survey_files(settings.folder):
-        try:
-            if path.stem in found:
-                raise InvalidInput(
-                    Problem(f"there is another survey '{path.stem}'", path=str(path), code="survey")
-                )
-            found[path.stem] = ReadySurvey(load_survey(path), settings)
-        except A2PError as error:
-            problems += error.problems
-    if problems:
-        raise InvalidInput(*problems)
+    found, wrong = read_surveys(settings)
+    if wrong:
+        raise InvalidInput(*(problem for problems in wrong.values() for problem in problems))
     return found
 
 
 def survey_named(settings: LoadedSettings, name: str) -> ReadySurvey:
-    """One survey. Raises ``UsageError`` if there is none with this name."""
-    found = load_surveys(settings)
+    """One survey, whatever is wrong with others. Raises ``InvalidInput`` if something is with it, ``UsageError`` if
+    there is none with this name."""
+    found, wrong = read_surveys(settings)
+    if name in wrong:
+        raise InvalidInput(*wrong[name])
     if name not in found:
         hint = (
             f"known: {', '.join(found)}" if found else f"surveys are files in {FOLDER}/ beside the settings"

@@ -16,6 +16,7 @@ from a2pcli.listening.bodies import AGAIN, LARGEST, Json, headers_of
 from a2pcli.listening.documents import Gives
 from a2pcli.listening.gate import refused
 from a2pcli.listening.listener import Busy
+from a2pcli.listening.signatures import SIGNATURE
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -35,6 +36,13 @@ class Asked:
     headers: Mapping[str, str]
     body: bytes
     address: str
+
+    @property
+    def signed_key(self) -> str | None:
+        """A key of what a signed request does, for requests without one of their own; None if it is not signed.
+        Signatures are remembered until the listener stops: stored with what was done, it holds after that too."""
+        found = self.headers.get(SIGNATURE)
+        return None if found is None else f"signed {found.removeprefix('v1=')}"
 
     def json(self) -> dict[str, Any]:
         """The body as a JSON object. Raises ``InvalidInput``."""

@@ -96,3 +96,10 @@ def test_the_gateway_that_replies_came_through_is_kept_and_must_exist(sent: Proj
     sent.run("optout", "reply", "07911123458", "STOP", "--gateway", gateway)
     sent.run("optout", "replies", "replies.csv")
     assert [one["gateway"] for one in kept(sent)] == [gateway] * 3
+
+
+def test_a_reply_may_be_tried_from_a_number_without_its_country_code(project: Project) -> None:
+    project.write("a2pcli.yaml", "gateway: console\n")
+    refused = project.run("replies", "test", "hello", "--from", "07911123456")
+    assert (refused.status, "--region" in refused.err) == (2, True)
+    assert project.run("replies", "test", "hello", "--from", "07911123456", "--region", "GB").status == 0

@@ -31,3 +31,23 @@ def test_results_of_a_survey_whose_file_is_gone_say_what_to_restore(project: Pro
         2,
         "the file of the survey 'visit' is gone (restore surveys/visit.yaml: it says what the questions are)",
     )
+
+
+def test_a_wrong_survey_leaves_the_others_their_results_and_is_told(project: Project) -> None:
+    project.write("a2pcli.yaml", "region: GB\n")
+    (project.folder / "surveys").mkdir()
+    for name in ("visit", "broken"):
+        project.write(f"surveys/{name}.yaml", 'questions: {why: {ask: "Why?", kind: text}}\n')
+    project.run("ledger", "create")
+    assert project.run("survey", "start", "visit", "07911123456").status == 0
+    project.write("surveys/broken.yaml", "questions: {why: {kind: text}}\n")
+    assert project.run("survey", "results", "visit").out.startswith("visit\n1 asked, 0 answered")
+    wrong = project.run("survey", "results", "broken")
+    assert (wrong.status, wrong.err.startswith("surveys/broken.yaml:1:")) == (3, True)
+    listed = project.run("survey", "list")
+    assert (listed.status, listed.err) == (3, wrong.err)
+    assert [line.split()[:3] for line in listed.out.splitlines()[1:]] == [
+        ["broken", "(wrong)", "0"],
+        ["visit", "1", "1"],
+    ]
+    assert project.run("survey", "check").err == wrong.err

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from a2pcli.cli.options import Json, Ledger
+from a2pcli.cli.options import Json, Ledger, Region
 
 
 def check(as_json: Json = False) -> None:
@@ -47,6 +47,7 @@ def try_reply_by_hand(
         bool,
         typer.Option("--ask", help="Really ask the bot, if the reply is for one; it counts in its budget."),
     ] = False,
+    region: Region = None,
     ledger: Ledger = None,
     as_json: Json = False,
 ) -> None:
@@ -62,7 +63,8 @@ def try_reply_by_hand(
     from a2pcli.cli.screens.inbox import trial_document, trial_lines
     from a2pcli.cli.terminal.output import print_json, printable
 
-    done = try_reply(project_at(ledger), text, sender, gateway=gateway, to=to, looks_up=lookup, asks=ask)
+    project = project_at(ledger)
+    done = try_reply(project, text, sender, gateway=gateway, to=to, region=region, looks_up=lookup, asks=ask)
     if as_json:
         print_json(trial_document(done))
         return

@@ -97,19 +97,26 @@ def list_surveys(ledger: Ledger = None, as_json: Json = False) -> None:
     """List the surveys, with how many people were asked, answered and finished.
 
     Example:  a2pcli survey list
+
+    Exit status: 0, or 3 if a file is wrong: the others are listed.
     """
     from a2pcli.actions.survey_results import listed
     from a2pcli.cli.calls import project_at
     from a2pcli.cli.screens.surveys import line_document, listing
     from a2pcli.cli.terminal.output import print_json, say, show
+    from a2pcli.cli.terminal.problems import show_problems
+    from a2pcli.errors import ExitStatus
 
-    found = listed(project_at(ledger))
+    found, problems = listed(project_at(ledger))
     if as_json:
         print_json({"surveys": [line_document(one) for one in found]})
     elif found:
         show(listing(found))
     else:
         say("there are no surveys here: they are files in surveys/, beside the settings")
+    show_problems(problems)
+    if problems:
+        raise typer.Exit(int(ExitStatus.INVALID))
 
 
 def results(

@@ -39,7 +39,7 @@ class SurveyListed(TypedDict):
 
     name: str
     title: str | None
-    questions: Annotated[int | None, says("null if its file is gone")]
+    questions: Annotated[int | None, says("null if its file is gone or wrong")]
     asked: int
     answered: Annotated[int, says("people with at least one answer")]
     finished: int

@@ -36,7 +36,7 @@ def listing(lines: Sequence[SurveyLine]) -> Listing:
     rows = [
         (
             one.name,
-            "(no file)" if one.questions is None else str(one.questions),
+            ("(wrong)" if one.is_wrong else "(no file)") if one.questions is None else str(one.questions),
             f"{one.asked:,}",
             f"{one.began:,}",
             f"{one.finished:,}",

@@ -79,7 +79,7 @@ def part(listener: Listener) -> Part:
     def take(asked: Asked) -> Answer:
         """Take an agent's answer to a conversation and send it."""
         found = post_answer(
-            ledger, settings, asked.parameters["conversation"], asked.json(), asked.token.name
+            ledger, settings, asked.parameters["conversation"], asked.json(), asked.token.name, asked.signed_key
         )  # fmt: skip
         listener.store.on_answers()
         return AgentAnswered(

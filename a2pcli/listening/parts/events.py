@@ -136,7 +136,7 @@ class Events(Endpoint):
             raise InvalidInput(Problem("Idempotency-Key has more than 500 characters", code="event"))
         wait = _seconds(asked.query.get("wait"))
         data = asked.json()
-        new = rule.read(data, source=f"token {asked.token.name}", key=key)
+        new = rule.read(data, source=f"token {asked.token.name}", key=key, otherwise=asked.signed_key)
         if new is None:
             return {"name": name, "state": "ignored"}
         if asked.query.get("dry_run", "").lower() in ("1", "true", "yes"):
