@@ -68,8 +68,9 @@ def try_reply(
     looks_up: bool = False,
     asks: bool = False,
 ) -> Trial:
-    """Return what would be done with a reply of a person. ``region``: of numbers without +. ``looks_up``: look-ups are made
-    for real; ``asks``: so are requests to bots, which count in their budgets (audit: ``bot.ask``, ``bot.answer``)."""
+    """Return what would be done with a reply of a person. ``region``: of numbers without +. ``looks_up``: look-ups are
+    made for real; ``asks``: so are requests to bots, which count in their budgets (audit: ``bot.ask``,
+    ``bot.answer``)."""
     from a2pcli.actions.bot_trial import by_bot
 
     settings = project.settings()
