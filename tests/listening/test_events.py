@@ -247,6 +247,19 @@ def test_the_command_reads_standard_input_and_a_dry_run_makes_no_ledger(shop: Pr
     assert not (shop.folder / ".a2pcli/ledger.db").exists()
 
 
+@pytest.mark.parametrize(
+    ("stdin", "said"),
+    [
+        ("", "standard input is empty"),
+        ("{", "standard input is not JSON"),
+        ("[1]", "an event is a JSON object"),
+    ],
+)
+def test_what_is_wrong_with_standard_input_is_said(shop: Project, stdin: str, said: str) -> None:
+    ran = shop.run("trigger", "order-paid", "--data", "-", stdin=stdin)
+    assert (ran.status in (2, 3), said in ran.err) == (True, True), ran.err
+
+
 def test_outside_of_the_campaigns_hours_an_event_waits(shop: Project) -> None:
     day = time.strftime("%a", time.gmtime(now() + 3 * 86_400)).lower()
     shop.write(

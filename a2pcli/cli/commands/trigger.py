@@ -71,5 +71,8 @@ def _json(data: str) -> object:
             if isinstance(error, json.JSONDecodeError)
             else ""
         )
+        if data == "-":
+            what = f"not JSON{where}" if text.strip() else "empty"
+            raise UsageError(Problem(f"standard input is {what}")) from None
         hint = "put it into single quotes: --data '{\"id\": 7}'"
         raise UsageError(Problem(f"--data is not JSON{where}", hint=hint)) from None
