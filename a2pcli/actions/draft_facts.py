@@ -56,9 +56,9 @@ def changed(text: str, draft: str) -> str | None:
         return f"its placeholders have a value that those of the text do not have: {values[0]}"
     before, after = _Facts(text), _Facts(draft)
     if more := sorted(after.links - before.links):
-        return f"it has a link that the text does not have: {_shown(more[0])}"
+        return f"it has a link that the text does not have: {_shown(more[0], draft)}"
     if lost := sorted(before.links - after.links):
-        return f"it has lost a link: {_shown(lost[0])}"
+        return f"it has lost a link: {_shown(lost[0], text)}"
     if invented := sorted(after.numbers - before.numbers):
         return f"it has a number that the text does not have: {invented[0]}"
     return None
@@ -98,10 +98,10 @@ def _as_letter(found: re.Match[str]) -> str:
     return "" if tag.startswith("{#") else " "
 
 
-def _shown(link: str) -> str:
-    """A link to show: with dots for its placeholders, and for what is too long."""
-    is_tag = range(_FIRST_TAG, _FIRST_TAG + _TAGS)
-    text = "".join("{{…}}" if ord(char) in is_tag else char for char in link)
+def _shown(link: str, text: str) -> str:
+    """A link of a text to show, with its placeholders, and dots for what is too long."""
+    tags = {_as_letter(found): found[0] for found in _TAG.finditer(text) if found[0].startswith("{{")}
+    text = "".join(tags.get(char, char) for char in link)
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 

@@ -22,7 +22,7 @@ from a2pcli.addresses.kinds import forms_of
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger import answer_deliveries, audit, told_optouts
 from a2pcli.ledger.answer_optouts import is_out
-from a2pcli.ledger.chat_turns import CHAT, HANDED_OVER, is_next, is_taken_over, missed
+from a2pcli.ledger.chat_turns import CHAT, CONTENT_LEFT, HANDED_OVER, is_next, is_taken_over, missed
 from a2pcli.ledger.core import SubStore
 from a2pcli.ledger.optouts import binds
 from a2pcli.ledger.receipt_ids import note_parts_of_answer
@@ -341,7 +341,7 @@ class Answers(SubStore):
             for row in connection.execute(select(answers).where(late, _c.kind == CHAT)).mappings().all():
                 missed(connection, _answer(row), State.EXPIRED, moment)
             for state, chosen in ((State.UNKNOWN, lost), (State.EXPIRED, late)):
-                values = {"state": str(state), "due_at": None, "settled_at": moment}
+                values = {"state": str(state), "due_at": None, "settled_at": moment, "content": CONTENT_LEFT}
                 many = connection.execute(update(answers).where(chosen).values(values)).rowcount
                 if many:
                     done[state] = many

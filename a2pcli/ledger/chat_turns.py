@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, case, func, null, or_, select
 from sqlalchemy.engine import Connection
 
 from a2pcli.addresses.kinds import forms_of
@@ -41,6 +41,10 @@ HANDED_OVER = "handed-over"
 """The reason of an answer that a bot did not give: a person has the conversation."""
 HANDING_OVER = 60_000
 """Milliseconds that a gateway may take for an answer; the next one waits no longer for one whose process was killed."""
+
+
+CONTENT_LEFT = case((_a.body.is_(None) & _a.kind.in_([CHAT, "keyword"]), null()), else_=_a.content)
+"""What stays of an answer that was never made: not the reply that it was to be made of."""
 
 
 def is_next(now: int) -> ColumnElement[bool]:

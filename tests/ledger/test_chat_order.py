@@ -27,7 +27,7 @@ def asked(ledger: Ledger, event: str, person: int = 1, bot: str = "b") -> Answer
 
 
 def due(ledger: Ledger) -> list[str]:
-    return [one.key for one in ledger.answers.due()]
+    return sorted(one.key for one in ledger.answers.due())
 
 
 def whys(ledger: Ledger) -> list[str]:
@@ -81,6 +81,9 @@ def test_the_reply_of_an_answer_that_could_not_be_sent_in_time_goes_to_the_inbox
     ledger.optouts.add(number(2), source="test")
     assert ledger.answers.give_up(now=gone.until_at + HOUR) == {State.EXPIRED: 2}
     assert whys(ledger) == ["bot b: its answer could not be sent in time"], "not that of who opted out"
+    assert all(one.content is None for one in ledger.answers.of(number(1))), (
+        "what they wrote is not kept here"
+    )
 
 
 def test_the_reply_of_an_answer_that_a_gateway_rejects_goes_to_the_inbox(ledger: Ledger) -> None:
