@@ -32,7 +32,7 @@ from a2pcli.reasons import Reason
 from a2pcli.rules.keywords import Meaning, Reply
 
 if TYPE_CHECKING:
-    from a2pcli.actions.composing import PeopleData
+    from a2pcli.actions.people_data import PeopleData
     from a2pcli.actions.reply_rules import ReplyRules
     from a2pcli.config.load import LoadedSettings
     from a2pcli.ledger.answers import Answer

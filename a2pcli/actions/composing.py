@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from hashlib import file_digest
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from a2pcli.actions.answers import Answer, sendable_text
+from a2pcli.actions.people_data import PeopleData
 from a2pcli.actions.signed_requests import post_signed
-from a2pcli.addresses.any_address import any_address
 from a2pcli.config import environment
 from a2pcli.errors import A2PError
-from a2pcli.regular import open_regular
 
 if TYPE_CHECKING:
     from a2pcli.actions.chatting import Chatter
@@ -23,12 +19,8 @@ if TYPE_CHECKING:
     from a2pcli.actions.surveys import ReadySurvey
     from a2pcli.config.load import LoadedSettings
     from a2pcli.config.reply_rules import Lookup
-    from a2pcli.ledger.records import Run
     from a2pcli.ledger.store import Ledger
 
-LARGEST_FILE = 200_000_000
-"""Bytes of a contacts file that is searched for a person's row."""
-REMEMBERED = 500
 MOST_VALUES, LONGEST_VALUE = 100, 1_000
 _NAME = re.compile(r"[^a-z0-9]+")
 
@@ -160,65 +152,3 @@ def secret_of(settings: LoadedSettings, typed: str) -> str | None:
     except (A2PError, KeyError, ValueError):
         return None
     return None if not found or found == typed else found
-
-
-class PeopleData:
-    """What the contacts file of the newest message to a person says of them, while that file is as it was planned."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self._known: OrderedDict[tuple[str, int], dict[str, str]] = OrderedDict()
-        self._same: dict[tuple[str, int, int], str] = {}
-
-    def of(self, address: str, until: int) -> dict[str, str]:
-        """Return the columns of the person's row; nothing if it cannot be found any more."""
-        found = self._ledger.replies.row_of_newest(address, until)
-        return {} if found is None else self.of_row(*found, address)
-
-    def of_row(self, run: Run, line: int, address: str) -> dict[str, str]:
-        """Return the columns of a row; nothing if the file is no longer as it was planned, or the row not theirs."""
-        key = (run.id, line)
-        if key not in self._known:
-            try:
-                self._known[key] = self._read(run.contacts_file, run.contacts_fingerprint, line, address)
-            except (A2PError, OSError):
-                self._known[key] = {}
-            while len(self._known) > REMEMBERED:
-                self._known.popitem(last=False)
-        return self._known[key]
-
-    def _read(self, file: str | None, fingerprint: str | None, line: int, address: str) -> dict[str, str]:
-        from a2pcli.contacts.table import open_table
-
-        if not file or file == "-":
-            return {}
-        path = Path(file)
-        about = path.stat()
-        if (
-            about.st_size > LARGEST_FILE
-            or self._digest(path, about.st_mtime_ns, about.st_size) != fingerprint
-        ):
-            return {}
-        for frame in open_table(file).chunks():
-            lines = frame["@line"].to_pylist()
-            if lines and lines[-1] >= line:
-                place = lines.index(line) if line in lines else None
-                if place is None:
-                    return {}
-                names = [name for name in frame.names if not name.startswith("@")]
-                row = {name: frame[name][place].as_py() or "" for name in names}
-                return row if _is_of(row, address) else {}
-        return {}
-
-    def _digest(self, path: Path, changed: int, size: int) -> str:
-        key = (str(path), changed, size)
-        if key not in self._same:
-            with open_regular(path) as file:
-                self._same[key] = file_digest(file, "sha256").hexdigest()
-        return self._same[key]
-
-
-def _is_of(row: Mapping[str, str], address: str) -> bool:
-    """Whether a row has the address: it may have been read with other options than the campaign's."""
-    country = any_address(address, None).country
-    return any(any_address(cell, country).address == address for cell in row.values() if cell)

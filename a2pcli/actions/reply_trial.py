@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from a2pcli.actions.addresses import read_addresses
-from a2pcli.actions.composing import Composer, PeopleData
+from a2pcli.actions.composing import Composer
 from a2pcli.actions.confirming import HELP, START, STOP, ConfirmationTexts
 from a2pcli.actions.heard_replies import scope_of_stop
 from a2pcli.actions.optouts import EVERYTHING, Scope
+from a2pcli.actions.people_data import PeopleData
 from a2pcli.actions.replies import programmes_of, stop_keywords
 from a2pcli.actions.reply_rules import UNMATCHED, Match, ReplyRules, Where, load_rules, rules_path
 from a2pcli.actions.responding import can_be_answered

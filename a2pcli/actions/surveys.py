@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from a2pcli.actions.answers import NewAnswer, send_stored, sendable_text
-from a2pcli.actions.composing import PeopleData
 from a2pcli.actions.gateways import configured_gateway
+from a2pcli.actions.people_data import PeopleData
 from a2pcli.actions.replies import stop_keywords
 from a2pcli.addresses.any_address import read_address
 from a2pcli.addresses.kinds import Kind
