@@ -12,9 +12,16 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute
 
+from a2pcli.frame import text_bytes
+
 pc: Any = pyarrow.compute
 _COMPOSING = 0xCC
 """The first byte, in UTF-8, of the first character that composes with the one before it."""
+_SPACE = 0x20
+_SPACES_BEGIN = 0xC2
+"""The first byte, in UTF-8, of the first space beyond ASCII."""
+_CONTINUES = 0x80
+"""The least byte by which a character beyond ASCII ends."""
 
 
 def composed_column(cells: pa.StringArray) -> pa.StringArray:
@@ -28,6 +35,20 @@ def composed_column(cells: pa.StringArray) -> pa.StringArray:
     if raw.max() < _COMPOSING or unicodedata.is_normalized("NFC", raw.tobytes().decode("utf-8", "replace")):
         return cells
     return pc.utf8_normalize(cells, form="NFC")
+
+
+def trimmed_column(cells: pa.StringArray) -> pa.StringArray:
+    """Cells without white space around them, which would show in messages (``Hi  Anna ,``). The same array where there
+    is none, which most columns show in their first and last bytes."""
+    offsets, data = text_bytes(cells)
+    filled = np.flatnonzero(offsets[1:] > offsets[:-1])
+    if not len(filled):
+        return cells
+    first, last = data[offsets[:-1][filled]], data[offsets[1:][filled] - 1]
+    is_plain = (
+        min(first.min(), last.min()) > _SPACE and first.max() < _SPACES_BEGIN and last.max() < _CONTINUES
+    )
+    return cells if is_plain else pc.utf8_trim_whitespace(cells)
 
 
 def cell_text(value: Any) -> str:

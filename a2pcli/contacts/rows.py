@@ -29,9 +29,10 @@ class ReadOptions:
 
     ``columns`` maps the name a column shall have to its header as in the file: ``{"phone": "Mobile No."}``. ``header``
     is the line of the header. ``hidden_rows`` (``include`` or ``exclude``) says what becomes of rows that a workbook
-    hides. ``empty``: a file with a header alone is no error. ``locale`` stands in for that of the computer where a
-    workbook was made. ``is_row`` is given for files that a program exports: they may be gzip, and JSON may be one
-    document, an array or an object around a list; it tells of an object in it whether it is a row."""
+    hides. ``trim`` leaves out white space around cells. ``empty``: a file with a header alone is no error. ``locale``
+    stands in for that of the computer where a workbook was made. ``is_row`` is given for files that a program exports:
+    they may be gzip, and JSON may be one document, an array or an object around a list; it tells of an object in it
+    whether it is a row."""
 
     encoding: str | None = None
     delimiter: str | None = None
@@ -39,6 +40,7 @@ class ReadOptions:
     columns: Mapping[str, str] = field(default_factory=dict)
     header: int | None = None
     hidden_rows: str | None = None
+    trim: bool = False
     empty: bool = False
     locale: str = "en"
     is_row: Callable[[Mapping[str, Any]], bool] | None = None

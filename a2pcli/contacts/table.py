@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from a2pcli.contacts.cell_text import composed_column
+from a2pcli.contacts.cell_text import composed_column, trimmed_column
 from a2pcli.contacts.columns import other_address_columns, pick_address, read_header
 from a2pcli.contacts.rows import (
     LONGEST_CELL,
@@ -51,12 +51,15 @@ class Framing:
     names: tuple[str, ...]
     rows: int
     path: str = ""
+    trim: bool = False
 
     def __call__(self, piece: Piece) -> Framed:
         """The frames of one piece. Raises InvalidInput."""
         part = self.parse(piece)
         self._refuse_long_cells(part)
         cells = [composed_column(column) for column in part.cells]
+        if self.trim:
+            cells = [trimmed_column(column) for column in cells]
         count = len(part)
         pieces = -(-count // self.rows)
         bounds = [count * number // pieces for number in range(pieces + 1)] if pieces else [0]
@@ -89,6 +92,7 @@ class Table:
         self.header_line = reader.header_line
         self.blank_rows = self.filled_rows = self._rows_read = 0
         self._source, self._reader, self._empty = source, reader, options.empty
+        self._trim = options.trim
         if len(reader.header) > MOST_COLUMNS:
             raise source.problem(
                 f"the header has {len(reader.header):,} columns; at most {MOST_COLUMNS:,} are read",
@@ -152,7 +156,7 @@ class Table:
         parsing, pieces = self._reader.read([self.columns.index(name) for name in wanted])
         self._source.check_unchanged()
         self.blank_rows = self.filled_rows = self._rows_read = 0
-        return Framing(parsing, tuple(wanted), rows, self.path), pieces
+        return Framing(parsing, tuple(wanted), rows, self.path, self._trim), pieces
 
     def count(self, framed: Framed) -> None:
         """Add the counts of a piece to the totals."""

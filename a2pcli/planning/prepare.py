@@ -230,6 +230,7 @@ def open_contacts(loaded: LoadedCampaign, settings: LoadedSettings) -> Table:
         columns=source.columns,
         header=source.header,
         hidden_rows=source.hidden_rows,
+        trim=True,
         empty=source.empty == "ok" or (source.empty is None and campaign.purpose != "marketing"),
         locale=campaign.locale or settings.settings.locale,
     )

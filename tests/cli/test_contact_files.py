@@ -88,3 +88,12 @@ def test_an_export_that_was_cut_off_is_no_quiet_day(project, content):
     contacts(project, content, "people.csv", empty="ok")
     ran = project.run("send", "sale.yaml", "--yes")
     assert ran.status == 3
+
+
+def test_white_space_around_cells_does_not_show_in_messages(project):
+    rows = "  Ann ", "\tBob", "Zoë\u00a0", "\u3000Ida", "Mary Ann"
+    lines = "".join(f'+4474001234{place:02d},"{name}"\n' for place, name in enumerate(rows))
+    contacts(project, f"phone,first_name\n{lines}", "spaces.csv")
+    assert project.run("send", "sale.yaml", "--yes").status == 0
+    names = {one["body"].split(",")[0] for one in project.outbox()}
+    assert names == {"Hi Ann", "Hi Bob", "Hi Zoë", "Hi Ida", "Hi Mary Ann"}
