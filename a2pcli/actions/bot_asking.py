@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from a2pcli import __version__
 from a2pcli.actions.bot_protocol import Question, Said, document_of, read, url_of
-from a2pcli.actions.signed_requests import signed_headers
+from a2pcli.actions.signed_requests import signed_headers, tls_context
 from a2pcli.dataclass import dataclass
 
 if TYPE_CHECKING:
@@ -63,7 +63,10 @@ async def ask(bot: Bot, secret: str | None, question: Question) -> Asked:
     until = loop.time() + seconds
     may_cost = False
     try:
-        async with asyncio.timeout(seconds), httpx.AsyncClient(timeout=seconds) as client:
+        async with (
+            asyncio.timeout(seconds),
+            httpx.AsyncClient(timeout=seconds, verify=tls_context()) as client,
+        ):
             for attempt in range(TRIES):
                 found = await _once(client, bot, secret, question)
                 if isinstance(found, Said):

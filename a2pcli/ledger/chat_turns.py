@@ -1,4 +1,5 @@
-"""What a person and a bot said to each other: the replies that a bot answered, with its answers that left.
+"""What a person and a bot said to each other: the replies that a bot answered, with its answers that left. And when
+an answer by a bot may be made and sent: in order, and while no person has the conversation.
 
 Nothing is stored for this: the turns are replies and answers that the ledger has, as long as it has their texts
 (``replies: {texts: keep}``). What opted out or in, asked for help, went to a person, answered a survey or a rule is no

@@ -98,6 +98,8 @@ def test_a_draft_is_written_into_a_new_file_and_never_over_another(project: Proj
         ):
             again = project.run("draft", "sale.yaml", "--out", out)
             assert (again.status, why in again.err) == (2, True), again
+        beyond = project.run("draft", "sale.yaml", "--variants", "2", "--out", "x.yaml", "--pick", "3")
+        assert (beyond.status, "only 2 drafts are asked for" in beyond.err) == (2, True), beyond
         assert len(server.got) == 1, "what cannot be written is not asked for"
         picked = project.run("draft", "sale.yaml", "--variants", "2", "--out", "other.yaml", "--pick", "2")
         assert picked.status == 0

@@ -58,10 +58,12 @@ def draft(
     from a2pcli.cli.calls import project_at
     from a2pcli.cli.screens.drafts import drafts_document, drafts_lines
     from a2pcli.cli.terminal.output import print_json, printable, say
-    from a2pcli.errors import ExitStatus
+    from a2pcli.errors import ExitStatus, UsageError
 
     if out is not None:
         drafts.check_target(campaign, out)
+        if pick > variants:
+            raise UsageError(f"--pick {pick}: only {variants} drafts are asked for (--variants)")
     found = drafts.draft(
         project_at(ledger, campaign), campaign, count=variants, bot=bot, text=text, wish=wish.strip()
     )

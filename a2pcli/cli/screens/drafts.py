@@ -11,6 +11,9 @@ from a2pcli.reporting.values import money
 if TYPE_CHECKING:
     from a2pcli.actions.drafts import Draft, Drafts, Measured
 
+SHOWN = 500
+"""Characters that are shown of a refused draft."""
+
 
 def drafts_lines(done: Drafts) -> Iterator[str]:
     """The text as it is, the drafts with their figures, and those that were refused."""
@@ -28,7 +31,7 @@ def drafts_lines(done: Drafts) -> Iterator[str]:
     for one in done.refused:
         yield ""
         yield f"refused: {one.why}"
-        yield from _indented([*texts_shown(one)])
+        yield from _indented([*texts_shown(one)], SHOWN)
     yield ""
     if not done.drafts:
         yield "the bot proposed nothing that can be used"
@@ -116,7 +119,8 @@ def _for_whom(measured: Measured) -> str:
     return f"{many:,} messages to the first recipients" if many != 1 else "the one message"
 
 
-def _indented(texts: list[str]) -> Iterator[str]:
-    for text in texts:
+def _indented(texts: list[str], most: int = 100_000) -> Iterator[str]:
+    for whole in texts:
+        text = whole if len(whole) <= most else f"{whole[:most]}… ({len(whole):,} characters)"
         for line in text.split("\n"):
             yield f"   {line}"
