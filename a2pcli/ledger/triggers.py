@@ -224,9 +224,11 @@ class Triggers(SubStore):
             return None if row is None else trigger_of(row)
 
     def keep_made(self, event: Trigger, made: str | None) -> None:
-        """Store what may still become of an event's message; None if nothing more can."""
+        """Store what may still become of an event's message; None if nothing more can. Nothing is changed if another
+        message has followed it meanwhile."""
         with self._ledger.writing() as connection:
-            connection.execute(update(triggers).where(_c.number == event.number).values(message=made))
+            mine = and_(_c.number == event.number, _c.answer == event.answer)
+            connection.execute(update(triggers).where(mine).values(message=made))
 
     def follow(self, event: Trigger, message: NewAnswer, made: str | None) -> int | None:
         """Store the message that follows the one of an event; return its number. None if there is one with its key, as
