@@ -205,7 +205,7 @@ def translates_errors(method: Callable[P, R]) -> Callable[P, R]:
 
 Result = TypeVar("Result")
 
-RETRIES = 8
+RETRIES = 16
 """How often a transaction is retried when PostgreSQL ends it to resolve a deadlock."""
 
 
@@ -217,7 +217,8 @@ def retrying(work: Callable[[], Result]) -> Result:
         except (OperationalError, LedgerError) as error:
             if not _is_deadlock(error) or attempt == RETRIES:
                 raise
-            time.sleep(random.uniform(0, 0.05))  # out of step with the other transaction
+            # Out of step with the other transaction, and more so each time: both may be slow.
+            time.sleep(random.uniform(0, min(1.0, 0.05 * 2**attempt)))
     raise AssertionError("unreachable")
 
 
