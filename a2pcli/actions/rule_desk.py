@@ -14,6 +14,7 @@ from a2pcli.ledger.conversations import Conversation, Heard
 from a2pcli.ledger.sender_names import sender_key
 from a2pcli.messages import State
 from a2pcli.rules.keywords import Meaning
+from a2pcli.rules.reply_text import visible
 from a2pcli.sending.answering import NOTICE
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from a2pcli.ledger.answers import Answer
     from a2pcli.ledger.store import Ledger
 
+NO_TEXT = "it has no text: a picture or the like"
 SAME, SAME_WITHIN = 3, 10 * 60_000
 """So often a person gets the answer of one rule in this time (milliseconds): more is a machine."""
 _GONE = (State.REJECTED, State.EXPIRED, State.SKIPPED)
@@ -62,8 +64,10 @@ class RuleDesk:
     def respond(self, incoming: Incoming) -> str | None:
         """Store the answer of the rule that the reply is for, and hand it to agents; return what kind was done."""
         reply = incoming.done.reply
-        if not incoming.text.strip() or (reply.meaning is Meaning.NONE and reply.why):
+        if reply.meaning is Meaning.NONE and reply.why:
             return None  # a reaction that quotes a message
+        if not visible(incoming.text):
+            return self._without_text(incoming)
         match = None
         if self._rules is not None:
             where = Where(incoming.gateway, incoming.to, incoming.programme, incoming.question)
@@ -104,6 +108,12 @@ class RuleDesk:
             return
         if self._is_allowed(incoming, told[0]):
             self._ledger.answers.add(self._text(incoming, *told), now=incoming.now)
+
+    def _without_text(self, incoming: Incoming) -> str | None:
+        """Give a picture or the like to a person: no rule and no bot can read it."""
+        agents = self._rules.unmatched_agent if self._rules else None
+        self.hand_over(incoming, agents, NO_TEXT)
+        return None if agents is None else "agent"
 
     def _unmatched(self, incoming: Incoming, bot: str | None = None) -> str | None:
         """What no rule answers with a text. ``bot`` is the one that a rule names."""

@@ -99,6 +99,22 @@ def test_who_opted_out_is_answered_by_nobody_and_what_they_write_reaches_the_inb
     assert (len(provider.got), server.got) == (2, [])
 
 
+def test_a_picture_without_text_reaches_a_person_and_no_bot(project: Project) -> None:
+    with bot() as server:
+        project.write("replies.yaml", chat(server))
+        with listener(project.folder) as heard:
+            fields = {
+                "From": ANN,
+                "To": "+447911000000",
+                "Body": "",
+                "NumMedia": "1",
+                "MediaUrl0": "https://x.example/1",
+            }
+            assert heard.twilio({**fields, "MessageSid": "MM1"}).status_code == 200
+            assert wait(lambda: whys(project))
+    assert (whys(project), server.got) == (["it has no text: a picture or the like"], [])
+
+
 @pytest.mark.parametrize(
     ("content", "text"),
     [
