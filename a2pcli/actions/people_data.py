@@ -137,9 +137,10 @@ def _batches(path: str) -> Iterator[pa.RecordBatch]:
     """Yield the rows of a contacts file: the line in which each begins, and its columns as text."""
     import pyarrow as pa
 
+    from a2pcli.contacts.rows import ReadOptions
     from a2pcli.contacts.table import open_table
 
-    for frame in open_table(path).chunks(rows=ROWS):
+    for frame in open_table(path, options=ReadOptions(trim=True)).chunks(rows=ROWS):
         names = [name for name in frame.names if not name.startswith("@")]
         cells = [frame[name].cast(pa.large_string()) for name in names]
         if len(frame):
