@@ -338,14 +338,16 @@ class Answers(SubStore):
         done: dict[State, int] = {}
         with self._ledger.writing() as connection:
             ended = list(connection.execute(select(_c.number).where(lost)).scalars())
-            for row in connection.execute(select(answers).where(late, _c.kind == CHAT)).mappings().all():
-                missed(connection, _answer(row), State.EXPIRED, moment)
+            chats = list(connection.execute(select(_c.number).where(late, _c.kind == CHAT)).scalars())
             for state, chosen in ((State.UNKNOWN, lost), (State.EXPIRED, late)):
                 values = {"state": str(state), "due_at": None, "settled_at": moment, "content": CONTENT_LEFT}
                 many = connection.execute(update(answers).where(chosen).values(values)).rowcount
                 if many:
                     done[state] = many
             answer_deliveries.apply(connection, ended, moment)
+            unsent = select(answers).where(_c.number.in_(chats), _c.state == str(State.EXPIRED))
+            for row in connection.execute(unsent).mappings().all():
+                missed(connection, _answer(row), State.EXPIRED, moment)
             if done:
                 detail = {str(state): many for state, many in done.items()}
                 audit.append(connection, "answer.give-up", None, detail, moment)
