@@ -186,7 +186,7 @@ def test_a_server_that_is_full_of_other_programs_says_so(project: Project, serve
 @pytest.mark.parametrize(
     ("setting", "kind"),
     [
-        ("statement_timeout%3D1ms", kinds.TOO_SLOW),
+        ("statement_timeout%3D50ms", kinds.TOO_SLOW),
         ("lock_timeout%3D50ms", kinds.LOCKED),
         ("idle_in_transaction_session_timeout%3D200ms", kinds.IDLE),
     ],
