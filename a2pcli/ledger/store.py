@@ -114,6 +114,11 @@ class Ledger(LedgerCore):
 
         return Replies(self)
 
+    def has_answers(self) -> bool:
+        """Whether there is any message outside of runs. What knows more about them takes long to load."""
+        with self.reading() as connection:
+            return connection.exec_driver_sql("SELECT 1 FROM answers LIMIT 1").first() is not None
+
     @cached_property
     def answers(self) -> Answers:
         """Single messages outside of campaign runs."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from a2pcli.addresses.any_address import any_address, of_phone
 from a2pcli.addresses.handle import NETWORKS, read_handle
@@ -13,7 +13,6 @@ from a2pcli.addresses.phone.any_number import SHORT_CODE
 from a2pcli.addresses.phone.numbers import PhonePolicy, normalise
 from a2pcli.dataclass import dataclass
 from a2pcli.ledger.alternatives import by_another_channel
-from a2pcli.ledger.answers import Answer
 from a2pcli.ledger.attempt_ids import attempt_number
 from a2pcli.ledger.attempt_senders import sender_of
 from a2pcli.ledger.caps import of_run as caps_of_run
@@ -34,6 +33,9 @@ from a2pcli.reporting.route_story import gateway_story
 from a2pcli.reporting.sentences import Surroundings, moment_of, opt_out, what, what_next
 from a2pcli.reporting.values import iso, money
 from a2pcli.rules.law import Law
+
+if TYPE_CHECKING:
+    from a2pcli.ledger.answers import Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,8 @@ def explain(
         for entry in entries
     ]
     told.sort(key=lambda one: (-one.entry.run.number, one.entry.row["id"]))
-    outside = tuple(ledger.answers.of(number)) if number is not None and run is None else ()
+    is_asked = number is not None and run is None and ledger.has_answers()
+    outside = tuple(ledger.answers.of(number)) if is_asked and number is not None else ()
     return Explanation(asked, judged.address, judged, suppressions, tuple(told), outside, moment)
 
 
