@@ -18,7 +18,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from listen import BARE, free_port, measured, wait_for
+from listen import BARE, free_port, measured, show, wait_for
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 FILES = {
@@ -72,13 +72,10 @@ def main() -> None:
         assert listener.wait() == 0
         stored = subprocess.run(
             [*command, "ledger", "query", "--json", "SELECT count(*) AS n FROM triggers"],
-            cwd=folder, capture_output=True,
+            cwd=folder, capture_output=True, check=True,
         )  # fmt: skip
-        print(stored.stdout.decode())
-    print(f"bare framework   {bare_rate:>8,.0f} requests/s   {bare_cpu:.3f} s of processor time per 1,000")
-    print(f"a2pcli listen    {rate:>8,.0f} events/s   {cpu:.3f} s of processor time per 1,000")
-    share, times = rate / bare_rate, cpu / bare_cpu
-    print(f"ratio            {share:>8.2f} of the bare framework's rate, {times:.2f}x its processor time")
+        assert json.loads(stored.stdout)["rows"] == [[count]], "every event is in the ledger"
+    show((bare_rate, bare_cpu), (rate, cpu), "events")
 
 
 if __name__ == "__main__":

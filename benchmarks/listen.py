@@ -186,8 +186,14 @@ def main() -> None:
             cwd=folder, capture_output=True, check=True,
         )  # fmt: skip
         assert str(count) in json.dumps(json.loads(stored.stdout)), "every receipt is in the ledger"
+    show((bare_rate, bare_cpu), (rate, cpu), "receipts")
+
+
+def show(bare: tuple[float, float], ours: tuple[float, float], what: str) -> None:
+    """Print requests a second and seconds of processor time per 1,000, of both, and their ratio."""
+    (bare_rate, bare_cpu), (rate, cpu) = bare, ours
     print(f"bare framework   {bare_rate:>8,.0f} requests/s   {bare_cpu:.3f} s of processor time per 1,000")
-    print(f"a2pcli listen    {rate:>8,.0f} receipts/s   {cpu:.3f} s of processor time per 1,000")
+    print(f"a2pcli listen    {rate:>8,.0f} {what}/s   {cpu:.3f} s of processor time per 1,000")
     share, times = rate / bare_rate, cpu / bare_cpu
     print(f"ratio            {share:>8.2f} of the bare framework's rate, {times:.2f}x its processor time")
 
