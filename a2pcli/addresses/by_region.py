@@ -24,7 +24,7 @@ Read = Callable[[pa.Array, str | None], Frame]
 UNREADABLE = "?"
 """The region of a row whose country cannot be read."""
 
-_WITH_CODE = r"^\s*\+[1-9]"
+_WITH_CODE = r"^\P{Nd}*[+＋]\P{Nd}*[1-9１-９]"
 _STATES_CODE = "international-prefix|plus-restored"
 """Repairs of numbers that hold their country code."""
 

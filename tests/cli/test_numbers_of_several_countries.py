@@ -159,6 +159,7 @@ def test_a_column_says_of_each_number_what_its_country_says_of_it_alone(
 
 
 def test_a_country_that_cannot_be_read_leaves_numbers_with_their_code() -> None:
-    cells = pa.array(["0612345678", "+33612345678", "0033612345678"])
-    found = read_column(cells, Kind.PHONE, PhonePolicy(region="FR"), regions=pa.array([UNREADABLE] * 3))
-    assert found["@address"].to_pylist() == [None, "+33612345678", "+33612345678"]
+    whole = ["+33612345678", "0033612345678", "tel:+33612345678", "＋33612345678", "'+33612345678"]
+    cells = pa.array(["0612345678", "+0612345678", *whole])
+    found = read_column(cells, Kind.PHONE, PhonePolicy(region="FR"), regions=pa.array([UNREADABLE] * 7))
+    assert found["@address"].to_pylist() == [None, None, *["+33612345678"] * 5]
